@@ -1,0 +1,78 @@
+package authz
+
+import "slices"
+
+// RuleResult is how one rule fared.
+type RuleResult struct {
+	Index  int
+	Holds  bool
+	Failed []string // fields as the configuration spells them; never nil
+}
+
+// Missing names what would have helped, for the person who was denied. Any one of
+// the Roles, and any one of the Permissions, is meant.
+//
+// It is shown to strangers, so it tells only of rules that fail for want of roles
+// or permissions alone, at a place that the person is in already: roles of a tenant
+// they are not in, and the tenants, addresses, subjects and claims that a rule
+// asks for, say who else uses the app.
+type Missing struct {
+	Roles       []string
+	Permissions []string
+}
+
+// Explanation is a Decision and how it came about.
+type Explanation struct {
+	Decision
+	Rules   []RuleResult // all of them, also those behind the one that decided
+	Missing Missing      // where the person was denied
+}
+
+// Explain decides as Decide does and says why. Its Decision is always the one that
+// Decide gives. Nobody's rules are held against an identity that has nothing.
+func (a *Access) Explain(id *Identity, hostTenant string) Explanation {
+	decision, settled := a.settle(id)
+	if settled && (a == nil || a.Mode != ModeRules) {
+		return Explanation{Decision: decision}
+	}
+	person := id
+	if person == nil {
+		person = &Identity{}
+	}
+	e := Explanation{Rules: make([]RuleResult, 0, len(a.Rules))}
+	var missing Missing
+	e.Decision = a.walk(person, hostTenant, func(index int, o outcome) {
+		e.Rules = append(e.Rules, RuleResult{Index: index, Holds: o.holds, Failed: o.failed.names()})
+		missing.note(&a.Rules[index], o.failed)
+	})
+	switch {
+	case settled: // nobody is asked to sign in, not to get a role
+		e.Decision = decision
+	case !e.Allow:
+		e.Missing = missing
+	}
+	return e
+}
+
+// note takes up a rule that failed for want of roles or permissions alone.
+func (m *Missing) note(r *Rule, failed fields) {
+	if failed&^(fieldRoles|fieldPermissions) != 0 {
+		return
+	}
+	if failed&fieldRoles != 0 {
+		m.Roles = appendNew(m.Roles, r.Roles)
+	}
+	if failed&fieldPermissions != 0 {
+		m.Permissions = appendNew(m.Permissions, r.Permissions)
+	}
+}
+
+// appendNew appends what list does not hold yet, in the order of the rules.
+func appendNew(list, more []string) []string {
+	for _, s := range more {
+		if s != "" && !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
