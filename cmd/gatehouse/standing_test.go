@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"gatehouse/authn/descopetest"
+)
+
+// A session holds what the policy of its time looked at. Where a new policy looks
+// at more, the provider is asked before a stream is closed for want of it.
+func TestANewPolicyAsksBeforeItClosesAStreamForWhatTheSessionLacks(t *testing.T) {
+	member := descopetest.Grants{Roles: []string{"Member"}}
+	people := []descopetest.Person{
+		{ID: "both", Name: "Both", Email: "both@acme.example", Tenants: map[string]descopetest.Grants{descopetest.Acme: member, descopetest.Globex: member}},
+		{ID: "one", Name: "One", Email: "one@acme.example", Tenants: map[string]descopetest.Grants{descopetest.Acme: member}},
+	}
+	for name, away := range map[string]bool{"who may still, goes on": false, "or not, where the provider does not say": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := filed(t, build{provider: descopetest.Options{People: people}, routes: `
+  - path: /app
+    upstream: %[2]s
+    allow:
+      - tenant: T2acme
+        roles: [Member]
+`})
+			h := newHouse(t, b)
+			h.User.on(streamer)
+			both, one := h.as("both"), h.as("one")
+			stays, goes := both.followAll("/app"), one.followAll("/app")
+			open := h.instance.handler.Streams().Open
+			h.await("six streams", func() bool { return open() == 6 })
+			if away {
+				h.Provider.Fail(descopetest.Refresh, descopetest.Status(503))
+			}
+			h.edit(b.file, "tenant: T2acme", "tenant: T2globex")
+			h.within2s("config_reloaded", 1)
+			for kind, how := range kinds {
+				cut(t, "the "+kind+" of who is not in it", goes[kind], how, time.Now())
+				if away {
+					cut(t, "the "+kind+" of who may be in it", stays[kind], how, time.Now())
+				}
+			}
+			if away {
+				return
+			}
+			h.await("the provider's word", func() bool { return h.Provider.Requests()[descopetest.Refresh] == 1 })
+			if res := both.fetch("GET", "/app/x", ""); res.StatusCode != http.StatusOK {
+				t.Errorf("a request: %s", res.Status)
+			}
+			time.Sleep(2 * time.Second) // when the last word would have been said
+			for kind := range kinds {
+				goesOn(t, "the "+kind+" of who is in both", stays[kind])
+			}
+			if n := open(); n != 3 {
+				t.Errorf("%d streams are left, want 3", n)
+			}
+		})
+	}
+}
