@@ -85,7 +85,8 @@ type Config struct {
 
 	// Aliases for {tenant} hosts, alias: tenant ID. With acme: T2acme the host
 	// acme.example.com stands for the tenant T2acme. An alias is a lower-case host
-	// label; IDs keep their case and their dots. Not from the environment. Default: {}.
+	// label; IDs keep their case and their dots. The portal shows an alias in the
+	// ID's place. Not from the environment. Default: {}.
 	Tenants map[string]string `yaml:"tenants"`
 
 	// What Gatehouse's own pages show.

@@ -117,7 +117,7 @@ func (x *exchange) denied() error {
 		person: &pages.Denied{
 			Person: x.person(), What: x.route.Label(),
 			MissingRoles: missing.Roles, MissingPermissions: missing.Permissions,
-			Routes:    links(x.p.Places(x.identity)),
+			Routes:    x.p.links(x.p.Places(x.identity)),
 			LoginURL:  x.p.PublicURL() + x.p.AuthPath + "/login?return_to=" + url.QueryEscape(x.here()),
 			LogoutURL: x.p.AuthPath + "/logout",
 		},
@@ -142,11 +142,12 @@ func (x *exchange) person() pages.Person {
 	return pages.Person{Name: x.identity.Name, Email: x.identity.Email}
 }
 
-func links(places []Place) []pages.RouteLink {
+func (p *Policy) links(places []Place) []pages.RouteLink {
 	out := make([]pages.RouteLink, 0, len(places))
-	for _, p := range places {
+	for _, place := range places {
 		out = append(out, pages.RouteLink{
-			Name: p.Route.Name, Title: p.Route.Title, Description: p.Route.Description, URL: p.URL, Tenant: p.Tenant,
+			Name: place.Route.Name, Title: place.Route.Title, Description: place.Route.Description,
+			URL: place.URL, Tenant: p.tenantName(place.Tenant),
 		})
 	}
 	return out

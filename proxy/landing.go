@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,7 +87,7 @@ func (x *exchange) nothingHere() error {
 	return &refusal{
 		status: http.StatusForbidden, reason: authz.ReasonNoRule, detail: "There is no app here that you may open.",
 		person: &pages.Denied{
-			Person: x.person(), Routes: links(x.p.Places(x.identity)),
+			Person: x.person(), Routes: x.p.links(x.p.Places(x.identity)),
 			LoginURL:  x.p.PublicURL() + x.p.AuthPath + "/login",
 			LogoutURL: x.p.AuthPath + "/logout",
 		},
@@ -107,14 +108,20 @@ func hostLabel(s string) bool {
 	return true
 }
 
-func (p *Policy) hasAlias(tenant string) bool {
-	for _, id := range p.Tenants {
-		if id == tenant {
-			return true
+// aliasOf is the first alias of a tenant, "" where it has none.
+func (p *Policy) aliasOf(tenant string) string {
+	first := ""
+	for alias, id := range p.Tenants {
+		if id == tenant && (first == "" || alias < first) {
+			first = alias
 		}
 	}
-	return false
+	return first
 }
+
+// tenantName is what people know a tenant by: the operator's alias of it, else
+// its ID, since Descope's claims tell no name.
+func (p *Policy) tenantName(id string) string { return cmp.Or(p.aliasOf(id), id) }
 
 func sortedLabels(labels []string) []string {
 	slices.Sort(labels)

@@ -80,7 +80,7 @@ func (p *Policy) labelsOf(id *authz.Identity) []string {
 		}
 	}
 	for tenant := range id.Tenants {
-		if _, aliased := p.Tenants[tenant]; !aliased && hostLabel(tenant) && !p.hasAlias(tenant) {
+		if _, aliased := p.Tenants[tenant]; !aliased && hostLabel(tenant) && p.aliasOf(tenant) == "" {
 			labels = append(labels, tenant)
 		}
 	}

@@ -157,16 +157,16 @@ func (x *exchange) loginURL(asked, back string) string {
 // portal lists the apps that the person may open.
 func (x *exchange) portal() error {
 	view := pages.Portal{
-		Person: x.person(), Routes: links(x.p.Places(x.identity)), LogoutURL: x.p.AuthPath + "/logout",
+		Person: x.person(), Routes: x.p.links(x.p.Places(x.identity)), LogoutURL: x.p.AuthPath + "/logout",
 	}
 	if len(x.identity.Tenants) > 1 {
 		for id := range x.identity.Tenants {
 			view.Tenants = append(view.Tenants, pages.TenantChoice{
-				ID: id, Current: id == x.identity.CurrentTenant,
+				Name: x.p.tenantName(id), Current: id == x.identity.CurrentTenant,
 				SwitchURL: x.p.AuthPath + "/login?tenant=" + url.QueryEscape(id),
 			})
 		}
-		slices.SortFunc(view.Tenants, func(a, b pages.TenantChoice) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(view.Tenants, func(a, b pages.TenantChoice) int { return strings.Compare(a.Name, b.Name) })
 	}
 	x.servePage(http.StatusOK, func(w io.Writer) error { return x.p.Pages.Portal(w, view) })
 	return errAnswered

@@ -88,6 +88,7 @@ func (x *exchange) refusalPage(w io.Writer, r *refusal) error {
 	return x.p.Pages.Problem(w, pages.Problem{
 		Status: r.status, Title: r.title, Message: r.detail, RequestID: x.id,
 		Action: r.action(), ActionURL: r.loginURL,
+		Again: x.r.Method == http.MethodGet || x.r.Method == http.MethodHead,
 	})
 }
 

@@ -71,7 +71,7 @@ func authErrorWords(reason string) words {
 	case ReasonProviderUnavailable:
 		return words{"Sign-in is not available right now",
 			[]string{"The sign-in service is not answering. Your account and your apps are not affected.",
-				"Wait a minute, then try again."}, "Try again"}
+				"Wait a minute, then try again."}, tryAgain}
 	case ReasonSessionTooLarge:
 		return words{"Your account is too large to sign in",
 			[]string{"It holds more tenants, roles or claims than a browser's cookie can keep. Signing in again will not help until that changes.",

@@ -43,7 +43,7 @@ func manyRoutes(n int) []RouteLink {
 
 // everyPage is each page with ordinary, awkward and empty data.
 func everyPage(p *Pages) map[string]func(io.Writer) error {
-	hostileTenants := []TenantChoice{{ID: hostile, Current: true}, {ID: "T2", Name: hostile, SwitchURL: "/auth/login?tenant=T2"}, {}}
+	hostileTenants := []TenantChoice{{Name: hostile, Current: true}, {Name: hostile, SwitchURL: "/auth/login?tenant=T2"}, {}}
 	all := map[string]func(io.Writer) error{
 		"sign-in":                 func(w io.Writer) error { return p.SignIn(w, SignIn{LoginURL: "/auth/login?return_to=%2F"}) },
 		"sign-in, nothing given":  func(w io.Writer) error { return p.SignIn(w, SignIn{}) },
@@ -59,7 +59,7 @@ func everyPage(p *Pages) map[string]func(io.Writer) error {
 		"sign-out":                func(w io.Writer) error { return p.ConfirmLogout(w, ConfirmLogout{injected, "/auth/logout"}) },
 		"sign-out, nothing given": func(w io.Writer) error { return p.ConfirmLogout(w, ConfirmLogout{}) },
 		"problem with its own text": func(w io.Writer) error {
-			return p.Problem(w, Problem{418, hostile, hostile, hostile, hostile, hostile})
+			return p.Problem(w, Problem{418, hostile, hostile, hostile, hostile, true, hostile})
 		},
 		"denied, all of it": func(w io.Writer) error {
 			return p.Denied(w, Denied{injected, hostile, []string{hostile, "b"}, []string{hostile}, manyRoutes(50), "/auth/login", "/auth/logout", hostile})
@@ -216,6 +216,30 @@ func TestAProblemLeadsToThePortalWhereItsWordsDo(t *testing.T) {
 		if got := strings.Contains(b.String(), `href="/sso/">Go to your apps</a>`); got != want {
 			t.Errorf("%d: leads to the portal %v, want %v", status, got, want)
 		}
+	}
+}
+
+func TestAProblemIsTriedAgainWhereThatOnlyTakesAnother(t *testing.T) {
+	p := newPages(t, Options{})
+	for _, tc := range []struct {
+		name    string
+		problem Problem
+		want    bool
+	}{
+		{"an app that is away, opened", Problem{Status: 502, Again: true}, true},
+		{"an app that is away, sent a form, which the link would not send", Problem{Status: 502}, false},
+		{"the way on is known", Problem{Status: 503, Again: true, Action: "Sign in", ActionURL: "/auth/"}, false},
+		{"nothing is here, now or later", Problem{Status: 404, Again: true}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var b strings.Builder
+			if err := p.Problem(&b, tc.problem); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(b.String(), `href="">Try again</a>`); got != tc.want {
+				t.Errorf("offers to try again: %v, want %v", got, tc.want)
+			}
+		})
 	}
 }
 

@@ -13,7 +13,8 @@ type Problem struct {
 	Title     string
 	Message   string
 	Action    string // words of the button
-	ActionURL string // empty: the portal where the words lead there, else there is no button
+	ActionURL string // empty: the portal where the words lead there, or what Again says
+	Again     bool   // opening the same address once more is what the words ask for
 	RequestID string
 }
 
@@ -35,6 +36,7 @@ func (p *Pages) Problem(w io.Writer, v Problem) error {
 	}
 	return p.render(w, "problem", said.title, v.RequestID, problemView{
 		Status: v.Status, Paragraphs: said.text, Action: said.action, ActionURL: v.ActionURL,
+		Again: v.Again && v.ActionURL == "" && said.action == tryAgain,
 	})
 }
 
@@ -46,6 +48,7 @@ type problemView struct {
 	Last       string // one more paragraph, below the setting
 	Action     string
 	ActionURL  string
+	Again      bool // the action opens the same address, which the page need not know
 	Futile     bool // the action is no remedy yet, so it is not the button to press first
 }
 
@@ -56,8 +59,11 @@ type words struct {
 	action string
 }
 
-// toApps leads to the portal.
-const toApps = "Go to your apps"
+// Two actions that need no address of their own: the portal, and the same page.
+const (
+	toApps   = "Go to your apps"
+	tryAgain = "Try again"
+)
 
 // quoteID is added where only the logs can tell more.
 const quoteID = "When you ask for help, pass on the request ID below."
@@ -95,20 +101,20 @@ func problemWords(status int) words {
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return words{"Your browser sent too much",
 			[]string{"The address or the cookies of this site have grown too large.",
-				"Delete the cookies of this site in your browser's settings, then try again."}, "Try again"}
+				"Delete the cookies of this site in your browser's settings, then try again."}, tryAgain}
 	case http.StatusBadGateway:
 		return words{"This app is not answering",
 			[]string{"You were let through, but the app behind this address could not be reached. It may be restarting.",
-				"Wait a moment and try again."}, "Try again"}
+				"Wait a moment and try again."}, tryAgain}
 	case http.StatusServiceUnavailable:
 		return words{"Not available right now",
 			[]string{"The service that confirms who you are cannot be reached. Your session is kept.",
-				"Wait a minute and try again. There is no need to sign in anew."}, "Try again"}
+				"Wait a minute and try again. There is no need to sign in anew."}, tryAgain}
 	case http.StatusGatewayTimeout:
 		return words{"This app takes too long",
 			[]string{"It received your request and did not answer in time.",
-				"It may be busy. Wait a moment and try again."}, "Try again"}
+				"It may be busy. Wait a moment and try again."}, tryAgain}
 	}
 	return words{"Something went wrong",
-		[]string{"The request could not be completed.", "Try again. If it happens once more, ask the people who run this site."}, "Try again"}
+		[]string{"The request could not be completed.", "Try again. If it happens once more, ask the people who run this site."}, tryAgain}
 }

@@ -82,18 +82,9 @@ func (r RouteLink) Place() string {
 
 // TenantChoice is an organization that the person belongs to.
 type TenantChoice struct {
-	ID        string
-	Name      string // shown in place of ID where it is known
+	Name      string
 	Current   bool
 	SwitchURL string // signs in for this tenant; empty makes it plain text
-}
-
-// Label is the name, or the ID where there is none.
-func (t TenantChoice) Label() string {
-	if t.Name != "" {
-		return t.Name
-	}
-	return t.ID
 }
 
 // SignIn is the page with the Login button. The first of SignedInAs, SignedOut,
