@@ -35,6 +35,7 @@ have ffmpeg && have ffprobe || missing+=(ffmpeg) # Gradio streams sound and film
 node_is_new_enough || missing+=(nodejs)
 have npm || missing+=(npm)
 have jq || missing+=(jq)
+have curl || missing+=(curl)
 have promtool || missing+=(prometheus)
 have systemd-analyze || missing+=(systemd)
 java_is_new_enough || missing+=(default-jre-headless)
@@ -51,7 +52,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   if ! grep -qs '^ID=debian$' /etc/os-release || [ "$(id -u)" != 0 ]; then
     echo "missing, as Debian's packages call it: ${missing[*]}" >&2
     echo "on Debian: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
-    echo "elsewhere: install gcc, Python 3.11+ with venv, Node 18+ with npm, Java 17+ with Maven, Chromium, redis-server, ffmpeg, jq, promtool and systemd-analyze on PATH" >&2
+    echo "elsewhere: install gcc, Python 3.11+ with venv, Node 18+ with npm, Java 17+ with Maven, Chromium, redis-server, ffmpeg, jq, curl, promtool and systemd-analyze on PATH" >&2
     exit 1
   fi
   echo "installing ${missing[*]}"

@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client
 from harness.browser import Visitor
 from harness.dashboards import ADMIN, USER, Dashboard
-from harness.docs import run_node, run_python, shown
+from harness.docs import run_node, run_python, run_shell, shown
 from harness.gatehouse import Gatehouse
 from harness.lab import Lab, opened
 from harness.net import ask
@@ -160,6 +160,21 @@ def test_a_script_that_may_not_is_told_so_and_never_led_to_a_page(
     answer = ask("GET", f"{open_gatehouse.url}{ADMIN.prefix}/config", headers=sent)
     assert answer.status == (403 if words is FORBIDDEN else 401)
     assert detail in answer.json()["detail"]
+
+
+def test_curl_shows_why_a_script_may_not(
+    open_gatehouse: Gatehouse, provider: Provider, tmp_path: Path
+) -> None:
+    (command,) = [block for block in shown(PAGE, "sh") if block.startswith("curl")]
+    app = f"{open_gatehouse.url}{ADMIN.prefix}/"
+
+    done = run_shell(
+        command, tmp_path, {"APP_URL": app, "TOKEN": machine_token(provider, "Member")}
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("HTTP/1.1 403")
+    assert "Tenant Admin" in done.stdout
 
 
 def test_a_bad_token_is_refused_whatever_cookie_stands_beside_it(

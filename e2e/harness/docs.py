@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,16 @@ def shown(page: str, language: str) -> list[str]:
     """Every block of this language on docs/<page>, from top to bottom."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def command(page: str, instead: Mapping[str, str]) -> list[str]:
+    """The one command on docs/<page>, with some of its words replaced; each has to be there."""
+    (block,) = shown(page, "sh")
+    words = shlex.split(block)
+    missing = instead.keys() - set(words)
+    if missing:
+        raise ValueError(f"docs/{page} does not say {missing}")
+    return [instead.get(word, word) for word in words]
 
 
 def run_python(
@@ -37,6 +48,12 @@ def run_node(
     file = folder / "program.mjs"
     file.write_text(program, encoding="utf-8")
     return _run(["node", str(file)], folder, env)
+
+
+def run_shell(
+    script: str, folder: Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return _run(["sh", "-ec", script], folder, env)
 
 
 def _run(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from harness.dashboards import ROOT
+from harness.docs import command
 from harness.net import Answer, ask, wait_until_good
 from harness.process import Process
 
@@ -32,14 +33,19 @@ NOTEBOOK = {
 
 
 def start_streamlit(port: int) -> Process:
-    """docs/streamlit.md, and nothing that would call home."""
+    """As docs/streamlit.md says, under another prefix, and with nothing that would call home."""
     return Process(
         "streamlit",
         [
-            *(ROOT / ".cache" / "venv-streamlit" / "bin" / "streamlit", "run"),
-            ROOT / "e2e" / "apps" / "streamlit_app.py",
-            *("--server.address", "127.0.0.1", "--server.port", str(port)),
-            *("--server.baseUrlPath", STREAMLIT, "--server.headless", "true"),
+            *command(
+                "streamlit.md",
+                {
+                    "streamlit": str(ROOT / ".cache" / "venv-streamlit" / "bin" / "streamlit"),
+                    "app.py": str(ROOT / "e2e" / "apps" / "streamlit_app.py"),
+                    "--server.baseUrlPath=streamlit": f"--server.baseUrlPath={STREAMLIT}",
+                },
+            ),
+            *("--server.port", str(port)),
             *("--browser.gatherUsageStats", "false"),
         ],
     )
@@ -50,22 +56,20 @@ def wait_for_streamlit(process: Process, port: int) -> None:
 
 
 def start_jupyter(port: int, folder: Path) -> Process:
-    """docs/jupyter.md, in a folder with one notebook, and nothing that would call home."""
+    """As docs/jupyter.md says, under another prefix, in a folder with one notebook.
+
+    As root, and with nothing that would call home.
+    """
     (folder / "answer.ipynb").write_text(json.dumps(NOTEBOOK))
     home = folder / "home"
     home.mkdir()
     settings = {
         "ServerApp": {
-            "ip": "127.0.0.1",
             "port": port,
             "port_retries": 0,
-            "base_url": JUPYTER + "/",
-            "allow_remote_access": True,
             "allow_root": True,
-            "open_browser": False,
             "root_dir": str(folder),
         },
-        "IdentityProvider": {"token": ""},
         "LabApp": {
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -75,7 +79,13 @@ def start_jupyter(port: int, folder: Path) -> Process:
     return Process(
         "jupyter",
         [
-            ROOT / ".cache" / "venv-jupyter" / "bin" / "jupyter-lab",
+            *command(
+                "jupyter.md",
+                {
+                    "jupyter": str(ROOT / ".cache" / "venv-jupyter" / "bin" / "jupyter"),
+                    "--ServerApp.base_url=/jupyter/": f"--ServerApp.base_url={JUPYTER}/",
+                },
+            ),
             *("--config", folder / "jupyter_config.json"),
         ],
         env={"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)},
