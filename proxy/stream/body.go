@@ -47,7 +47,7 @@ func (b *body) wrap(res *http.Response, events bool) {
 
 func (b *body) Read(p []byte) (int, error) {
 	if b.source != nil {
-		if left := After - time.Since(b.began); left <= 0 || !b.source.Ready(left) {
+		if left := leaveAfter - time.Since(b.began); left <= 0 || !b.source.Ready(left) {
 			b.leaving, b.source = true, nil
 			return 0, io.EOF
 		}

@@ -6,16 +6,24 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // A stream stays open for hours, and most of what it would hold is not its own:
 // the server's two buffers and its goroutine, whose stack grew while the request
 // was decided. So an HTTP/1.1 stream leaves its handler: upgrades at once, event
-// streams when they come of age ([After]), since a short one would cost its client
-// the connection. It goes on with two small goroutines, in the framing that the
-// server began.
+// streams when they are not short ([leaveAfter]). It goes on with two small
+// goroutines, in the framing that the server began, and gives the server its
+// connection back where the stream ends by itself.
+
+// leaveAfter is the age at which an event stream leaves. Many answers of a queue
+// are over by then, and thousands of streams that open within seconds are not all
+// large at once.
+const leaveAfter = 250 * time.Millisecond
 
 // ErrLeft is what [Stream.Respond] returns of an upgrade: it was answered, and
 // nothing is left for the reverse proxy to do.
@@ -97,14 +105,19 @@ func (s *Stream) Carried() int64 {
 // held.
 func (s *Stream) depart() {
 	s.body.leaving = false
-	client, _, err := s.control.Hijack()
+	server, _ := s.client.Value(http.ServerContextKey).(*http.Server)
+	if s.request.Close || httpguts.HeaderValuesContainsToken(s.writer.Header()["Connection"], "close") {
+		server = nil
+	}
+	client, ahead, err := s.control.Hijack()
 	if err != nil { // the upstream's body was not read to its end
 		s.torn = true
 		s.body.stop()
 		_ = s.body.Close()
 		return
 	}
-	s.alone = &alone{client: client}
+	s.alone = &alone{client: client, server: server}
+	s.alone.spoke.Store(ahead.Reader.Buffered() > 0)
 	s.phase = departed
 	s.left.Store(true)
 	upstream := sourceOf(s.body.upstream)
@@ -130,13 +143,13 @@ func (s *Stream) goOn() {
 		s.carry()
 		return
 	}
-	go func() {
+	s.alone.watching.Go(func() {
 		if s.alone.watch(); s.alone.ended.Load() {
 			return
 		}
 		s.alone.gone.Store(true)
 		s.giveUp()
-	}()
+	})
 	go func() {
 		s.alone.copy(&s.body)
 		s.end()
@@ -146,11 +159,14 @@ func (s *Stream) goOn() {
 // alone is the client's connection of an event stream without its handler.
 type alone struct {
 	client net.Conn
+	server *http.Server // takes the connection back, if set
 	bytes  int64
 	failed bool // what the client has is not the whole
 
-	gone  atomic.Bool // the client is
-	ended atomic.Bool // the connection is being closed by us
+	watching sync.WaitGroup
+	spoke    atomic.Bool // the client has begun its next request, which is lost
+	gone     atomic.Bool // the client is
+	ended    atomic.Bool // the stream is, and nobody needs to watch
 }
 
 // mostUnasked is what a client may say while its event stream is open. It has
@@ -158,11 +174,14 @@ type alone struct {
 const mostUnasked = 64 << 10
 
 // watch waits for the client to go, or to say more than it may. What it says would
-// be its next request, which has to come on another connection.
+// be its next request (pipelining), which has to come on another connection.
 func (a *alone) watch() {
 	var unasked [64]byte
 	for said := 0; said <= mostUnasked; {
 		n, err := a.client.Read(unasked[:])
+		if n > 0 {
+			a.spoke.Store(true)
+		}
 		if err != nil {
 			return
 		}
@@ -201,15 +220,54 @@ func (a *alone) copy(body io.Reader) {
 	}
 }
 
-// end closes the connection: after the last chunk, or so that the client sees that
-// the stream is not whole.
-func (a *alone) end(torn bool) {
+// end gives the connection back, or closes it: after the last chunk, or so that the
+// client sees that the stream is not whole. A stream that was cut takes its
+// connection with it.
+func (a *alone) end(torn, cut bool) {
 	a.ended.Store(true)
-	if !torn && !a.failed {
-		if _, err := io.WriteString(a.client, "0\r\n\r\n"); err == nil {
-			closeConn(a.client)
-			return
-		}
+	if torn || a.failed {
+		reset(a.client)
+		return
 	}
-	reset(a.client)
+	back := !cut && a.unwatch()
+	switch _, err := io.WriteString(a.client, "0\r\n\r\n"); {
+	case err != nil:
+		reset(a.client)
+	case !back || a.client.SetDeadline(time.Time{}) != nil || !serveAgain(a.server, a.client):
+		closeConn(a.client)
+	}
 }
+
+// unwatch ends the watch, before the client can learn that its next request may
+// come, and reports whether the server may have the connection.
+func (a *alone) unwatch() bool {
+	if a.server == nil || a.client.SetReadDeadline(aLongTimeAgo) != nil {
+		return false
+	}
+	a.watching.Wait()
+	return !a.spoke.Load()
+}
+
+// serveAgain gives a connection that was hijacked back to its server, as one that
+// has just come. It reports false if the server does not take it, since it is
+// closing.
+func serveAgain(server *http.Server, c net.Conn) bool {
+	again := &again{conn: c}
+	_ = server.Serve(again) // which ends when there is none to accept
+	return again.conn == nil
+}
+
+// again is a listener of one connection.
+type again struct{ conn net.Conn }
+
+func (a *again) Accept() (net.Conn, error) {
+	c := a.conn
+	if c == nil {
+		return nil, net.ErrClosed
+	}
+	a.conn = nil
+	return c, nil
+}
+
+func (a *again) Close() error   { return nil }
+func (a *again) Addr() net.Addr { return nil }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -203,6 +204,83 @@ func TestAClientThatTalksIntoItsStreamIsHungUpOn(t *testing.T) {
 	said, _ := io.ReadAll(c)
 	if n := strings.Count(string(said), "HTTP/1.1"); n != 1 {
 		t.Errorf("%d answers on the connection: %q", n, said)
+	}
+}
+
+func TestAConnectionGoesBackToTheServerAfterItsStream(t *testing.T) {
+	t.Parallel()
+	const again = "GET /again HTTP/1.1\r\nHost: x\r\nSession: bob\r\n\r\n"
+	cases := []struct {
+		name, head string
+		during     func(h *house, s *Stream, c net.Conn)
+		back       bool
+	}{
+		{"the app ends it", "", nil, true},
+		{"the client asked for no more", "Connection: close\n", nil, false},
+		{"the client has begun its next request, which is lost", "",
+			func(h *house, s *Stream, c net.Conn) {
+				if _, err := io.WriteString(c, again); err != nil {
+					h.t.Fatal(err)
+				}
+				for !s.alone.spoke.Load() {
+					time.Sleep(time.Millisecond)
+				}
+			}, false},
+		{"the session ends it", "", func(h *house, s *Stream, _ net.Conn) {
+			h.CloseSession("ada", SignOut)
+			h.waitCut(s)
+		}, false},
+		{"the server is closing", "", func(h *house, _ *Stream, _ net.Conn) {
+			if err := h.front.Config.Shutdown(t.Context()); err != nil {
+				h.t.Error(err)
+			}
+		}, false},
+	}
+	for _, c := range cases {
+		for name, options := range map[string][]option{"plain": nil, "TLS": {overTLS}} {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				more, ended := make(chan string), false
+				stream := eventsUntil(more, &ended)
+				h := newHouse(t, func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/again" {
+						io.WriteString(w, "once more")
+						return
+					}
+					stream(w, r)
+				}, options...)
+				client := h.raw("GET / HTTP/1.1\nHost: x\nSession: ada\n" + c.head + "\n")
+				s := h.waitOpened()
+				for deadline := time.Now().Add(10 * time.Second); !s.Left(); time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatal("it stays")
+					}
+				}
+				if c.during != nil {
+					c.during(h, s, client)
+				}
+				close(more)
+				_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+				r := bufio.NewReader(client)
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text, err := io.ReadAll(res.Body); err != nil || string(text) != "data: hello\n\n" {
+					t.Fatalf("%q, %v", text, err)
+				}
+				_, werr := io.WriteString(client, again)
+				res, err = http.ReadResponse(r, nil)
+				if back := werr == nil && err == nil; back != c.back {
+					t.Fatalf("the next request is answered: %v, want %v (%v, %v)", back, c.back, werr, err)
+				}
+				if c.back {
+					if text, err := io.ReadAll(res.Body); err != nil || string(text) != "once more" {
+						t.Errorf("the next answer is %q, %v", text, err)
+					}
+				}
+			})
+		}
 	}
 }
 
