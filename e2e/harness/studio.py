@@ -82,8 +82,18 @@ class StudioPage(SamplerPage):
         self.page.evaluate("navigator.clipboard.writeText('')")
         self.page.get_by_role("button", name="Share via Link").click()
         expect(self.page.get_by_role("button", name="Link Copied!")).to_be_visible()
-        # The button says so before the clipboard has it.
-        return self.page.wait_for_function("() => navigator.clipboard.readText()").json_value()
+        # The button says so before the clipboard has it. wait_for_function would take
+        # the promise for the text.
+        return self.page.evaluate(
+            """async () => {
+                const last = performance.now() + 10_000;
+                for (;;) {
+                    const text = await navigator.clipboard.readText();
+                    if (text || performance.now() > last) return text;
+                    await new Promise(requestAnimationFrame);
+                }
+            }"""
+        )
 
 
 def greet_on_the_second_page(page: Page, person: str) -> None:
