@@ -124,6 +124,14 @@ func (b *body) Ready(d time.Duration) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// Wait waits until the upstream has said more or hung up, or the body is closed. It
+// holds no buffer of the caller's, as a Read would.
+func (b *body) Wait() {
+	if b.err == nil && !b.over.Load() && b.c.in.Buffered() == 0 {
+		_, _ = b.c.in.Peek(1)
+	}
+}
+
 // Detach lets the body outlive its request's context: from now on nothing but
 // Close gives it up.
 func (b *body) Detach() { b.stop() }

@@ -18,12 +18,12 @@ import (
 // was decided. So an HTTP/1.1 stream leaves its handler: upgrades at once, event
 // streams when they are not short ([leaveAfter]). It goes on with two small
 // goroutines, in the framing that the server began, and gives the server its
-// connection back where the stream ends by itself.
+// connection back after a clean end.
 
-// leaveAfter is the age at which an event stream leaves. Many answers of a queue
-// are over by then, and thousands of streams that open within seconds are not all
+// leaveAfter is the age at which an event stream leaves. What is over by then has
+// not the trouble, and thousands of streams that open within seconds are never all
 // large at once.
-const leaveAfter = 250 * time.Millisecond
+const leaveAfter = 20 * time.Millisecond
 
 // ErrLeft is what [Stream.Respond] returns of an upgrade: it was answered, and
 // nothing is left for the reverse proxy to do.
@@ -35,6 +35,8 @@ type source interface {
 	io.ReadCloser
 	// Ready waits up to d and reports whether the upstream has said more.
 	Ready(d time.Duration) bool
+	// Wait waits until it has.
+	Wait()
 	// Detach keeps the end of the request's context from closing the body.
 	Detach()
 }
@@ -143,6 +145,7 @@ func (s *Stream) goOn() {
 		s.carry()
 		return
 	}
+	upstream := s.body.upstream.(source) // see depart
 	s.alone.watching.Go(func() {
 		if s.alone.watch(); s.alone.ended.Load() {
 			return
@@ -151,7 +154,7 @@ func (s *Stream) goOn() {
 		s.giveUp()
 	})
 	go func() {
-		s.alone.copy(&s.body)
+		s.alone.copy(upstream, &s.body)
 		s.end()
 	}()
 }
@@ -190,46 +193,55 @@ func (a *alone) watch() {
 }
 
 const (
-	aloneBuffer = 2 << 10
-	aloneFront  = len("7f6\r\n")
+	aloneBuffer = 4 << 10
+	aloneFront  = len("ff6\r\n")
 	aloneEnd    = len("\r\n")
 )
 
+// aloneBuffers are shared: an idle stream holds none.
+var aloneBuffers = sync.Pool{New: func() any { return new([aloneBuffer]byte) }}
+
 // copy sends the body in chunks, each in one write.
-func (a *alone) copy(body io.Reader) {
-	buf := make([]byte, aloneBuffer)
-	room := buf[aloneFront : aloneBuffer-aloneEnd]
-	for {
-		n, err := body.Read(room)
-		if n > 0 {
-			var size [aloneFront]byte
-			head := append(strconv.AppendInt(size[:0], int64(n), 16), "\r\n"...)
-			front := aloneFront - len(head)
-			copy(buf[front:], head)
-			copy(room[n:n+aloneEnd], "\r\n")
-			if _, werr := a.client.Write(buf[front : aloneFront+n+aloneEnd]); werr != nil {
-				a.failed = true
-				return
-			}
-			a.bytes += int64(n)
-		}
-		if err != nil {
-			a.failed = err != io.EOF
-			return
-		}
+func (a *alone) copy(upstream source, body io.Reader) {
+	for more := true; more; {
+		upstream.Wait()
+		buf := aloneBuffers.Get().(*[aloneBuffer]byte)
+		more = a.pass(body, buf[:])
+		aloneBuffers.Put(buf)
 	}
 }
 
+// pass sends what can be read at once, and reports whether there may be more.
+func (a *alone) pass(body io.Reader, buf []byte) bool {
+	room := buf[aloneFront : aloneBuffer-aloneEnd]
+	n, err := body.Read(room)
+	if n > 0 {
+		var size [aloneFront]byte
+		head := append(strconv.AppendInt(size[:0], int64(n), 16), "\r\n"...)
+		front := aloneFront - len(head)
+		copy(buf[front:], head)
+		copy(room[n:n+aloneEnd], "\r\n")
+		if _, werr := a.client.Write(buf[front : aloneFront+n+aloneEnd]); werr != nil {
+			a.failed = true
+			return false
+		}
+		a.bytes += int64(n)
+	}
+	if err != nil {
+		a.failed = err != io.EOF
+	}
+	return err == nil
+}
+
 // end gives the connection back, or closes it: after the last chunk, or so that the
-// client sees that the stream is not whole. A stream that was cut takes its
-// connection with it.
-func (a *alone) end(torn, cut bool) {
+// client sees that the stream is not whole.
+func (a *alone) end(torn bool) {
 	a.ended.Store(true)
 	if torn || a.failed {
 		reset(a.client)
 		return
 	}
-	back := !cut && a.unwatch()
+	back := a.unwatch()
 	switch _, err := io.WriteString(a.client, "0\r\n\r\n"); {
 	case err != nil:
 		reset(a.client)

@@ -310,7 +310,7 @@ func (s *Stream) end() {
 	}
 	switch {
 	case s.alone != nil:
-		s.alone.end(torn, s.Cause() != "")
+		s.alone.end(torn)
 	case torn && s.request.ProtoMajor == 1:
 		s.tear()
 	}
