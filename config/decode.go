@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -90,12 +91,12 @@ func (d *decoder) mapping(key, what string, n *node, fields []field) {
 	}
 	d.unknownKeys(key, what, n, fields)
 	for _, f := range fields {
-		at := joinKey(key, f.name)
 		if child := n.entry(f.name); child != nil && child.kind != null {
+			at := joinKey(key, f.name)
 			d.places[at] = child.place
 			f.take(d, at, child)
 		} else if f.fallback != "" {
-			f.take(d, at, d.fallback(f.fallback))
+			f.take(d, joinKey(key, f.name), d.fallback(f.fallback))
 		}
 	}
 }
@@ -110,16 +111,13 @@ func (d *decoder) unknownKeys(key, what string, n *node, fields []field) {
 		}
 	}
 	for _, e := range n.entries {
-		d.unknownKey(joinKey(key, e.name), e, what, known)
+		if !slices.Contains(known, e.name) {
+			d.unknownKey(joinKey(key, e.name), e, what, known)
+		}
 	}
 }
 
 func (d *decoder) unknownKey(key string, e entry, what string, known []string) {
-	for _, k := range known {
-		if k == e.name {
-			return
-		}
-	}
 	d.places[key] = e.value.place.shown()
 	if guess := nearest(e.name, known); guess != "" {
 		d.problem(key, "is no key of %s; did you mean %s?", what, guess)
