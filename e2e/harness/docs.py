@@ -24,7 +24,7 @@ def shown(page: str, language: str) -> list[str]:
 def command(page: str, instead: Mapping[str, str]) -> list[str]:
     """The one command on docs/<page>, with some of its words replaced; each has to be there."""
     (block,) = shown(page, "sh")
-    words = shlex.split(block)
+    words = shlex.split(block.replace("\\\n", " "))
     missing = instead.keys() - set(words)
     if missing:
         raise ValueError(f"docs/{page} does not say {missing}")
