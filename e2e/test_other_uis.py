@@ -103,7 +103,8 @@ def open_jupyter(visitor: Visitor) -> WebSocket:
     page = visitor.page
     cell = page.locator(".jp-CodeCell .cm-content").first
     cell.click()
-    # The kernel takes its time; a cell that is run before waits for it.
+    # A cell that is run before its kernel is there may be forgotten.
+    expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
     cell.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea-output").first).to_contain_text("the answer is 42")
     visitor.settle()
