@@ -85,14 +85,15 @@ func (a *alone) pass(body io.Reader, buf []byte) bool {
 }
 
 // end gives the connection back, or closes it: after the last chunk, or so that the
-// client sees that the stream is not whole.
-func (a *alone) end(torn bool) {
+// client sees that the stream is not whole. A stream that was cut takes its
+// connection with it: who waits for that learns of the end at once.
+func (a *alone) end(torn, cut bool) {
 	a.ended.Store(true)
 	if torn || a.failed {
 		reset(a.client)
 		return
 	}
-	back := a.unwatch()
+	back := !cut && a.unwatch()
 	switch _, err := io.WriteString(a.client, "0\r\n\r\n"); {
 	case err != nil:
 		reset(a.client)

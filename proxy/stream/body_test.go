@@ -46,7 +46,7 @@ func TestAnIdleEventStreamEndsCleanly(t *testing.T) {
 	}
 }
 
-// The server's connection survives a clean end: the deadlines that a close sets
+// The server's connection survives a clean end of a stream with its handler: the deadlines that a close sets
 // must not reach the next request on it.
 func TestAConnectionServesOnAfterItsEventStreamWasClosed(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestAConnectionServesOnAfterItsEventStreamWasClosed(t *testing.T) {
 		}
 		time.Sleep(cleanEnd + 100*time.Millisecond) // past the deadline of the close
 		io.WriteString(w, "served")
-	})
+	}, staying)
 	c := h.raw("GET /events HTTP/1.1\nHost: x\nSession: ada\n\n")
 	in := bufio.NewReader(c)
 	res, err := http.ReadResponse(in, nil)

@@ -41,6 +41,7 @@ type house struct {
 	opened chan *Stream
 	closed chan ending
 	active chan struct{}
+	stays  bool // event streams stay with their handler
 
 	mu      sync.Mutex
 	logged  strings.Builder
@@ -49,6 +50,9 @@ type house struct {
 }
 
 type option func(*house, *httptest.Server)
+
+// staying is an upstream that speaks TLS, say, whose streams stay with their handler.
+func staying(h *house, _ *httptest.Server) { h.stays = true }
 
 func overTLS(h *house, srv *httptest.Server) {
 	srv.Listener = FirmDeadlines(srv.Listener)
@@ -116,6 +120,9 @@ func (h *house) handler(upstream string) http.Handler {
 		Rewrite:       func(pr *httputil.ProxyRequest) { pr.SetURL(target) },
 		ErrorLog:      log.New(h, "", 0),
 		ModifyResponse: func(res *http.Response) error {
+			if h.stays {
+				res.Body = struct{ io.ReadCloser }{res.Body}
+			}
 			return From(res.Request.Context()).Respond(res)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {

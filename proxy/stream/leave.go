@@ -14,7 +14,7 @@ import (
 // was decided. So an HTTP/1.1 stream leaves its handler: upgrades at once, event
 // streams when they are not short ([leaveAfter]). It goes on with two small
 // goroutines, in the framing that the server began, and gives the server its
-// connection back after a clean end.
+// connection back when the stream ends by itself.
 
 // leaveAfter is the age at which an event stream leaves. What is over by then has
 // not the trouble, and thousands of streams that open within seconds are never all

@@ -229,7 +229,7 @@ func TestAConnectionGoesBackToTheServerAfterItsStream(t *testing.T) {
 		{"the session ends it", "", func(h *house, s *Stream, _ net.Conn) {
 			h.CloseSession("ada", SignOut)
 			h.waitCut(s)
-		}, true},
+		}, false},
 		{"the server is closing", "", func(h *house, _ *Stream, _ net.Conn) {
 			if err := h.front.Config.Shutdown(t.Context()); err != nil {
 				h.t.Error(err)

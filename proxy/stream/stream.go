@@ -301,7 +301,7 @@ func (s *Stream) end() {
 		return
 	}
 	s.ended = true
-	torn := s.torn || s.body.endless()
+	torn, cut := s.torn || s.body.endless(), s.Cause() != ""
 	s.mu.Unlock()
 
 	s.body.rest()
@@ -310,7 +310,7 @@ func (s *Stream) end() {
 	}
 	switch {
 	case s.alone != nil:
-		s.alone.end(torn)
+		s.alone.end(torn, cut)
 	case torn && s.request.ProtoMajor == 1:
 		s.tear()
 	}
