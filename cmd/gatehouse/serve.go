@@ -59,6 +59,7 @@ document has been read, and /readyz says so.`,
 		if err != nil {
 			return p.refused(*file, err)
 		}
+		keepHeap()
 		in, err := assemble(c, p.stderr)
 		if err != nil {
 			return failed{err}
