@@ -11,6 +11,7 @@ import pytest
 from harness.browser import Visitor
 from harness.dashboards import ADMIN, DEMO, USER, DashboardPage
 from harness.net import free_ports, wait_until_good
+from harness.pictures import show_in_docs
 from harness.process import Process
 from playwright.sync_api import expect
 
@@ -65,6 +66,9 @@ def test_the_demo_stands_before_real_apps(
     for visitor, dashboard in ((ada, ADMIN), (bob, USER)):
         DashboardPage(visitor.page, dashboard).wait_until_loaded()
         assert visitor.page.url == url + dashboard.prefix + "/"
+    ada.page.set_viewport_size({"width": 1280, "height": 820})
+    ada.page.get_by_role("button", name="Account", exact=True).wait_for()
+    show_in_docs("admin-dashboard.png", ada.page.screenshot())
     bob.expect(403, ADMIN.prefix + "/")
     answer = bob.open(ADMIN.prefix + "/")
     assert answer and answer.status == 403

@@ -1,13 +1,11 @@
 """Every page of Gatehouse's own: in a phone's width and a desk's, in the light and in the dark.
 
-Each leaves its picture in .cache/pages. The one that the docs show is written, too,
-where the environment says GATEHOUSE_PICTURES=1.
+Each leaves its picture in .cache/pages. One is shown in the docs.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,11 +19,12 @@ from harness.browser import Visitor
 from harness.dashboards import ROOT
 from harness.gatehouse import Gatehouse, running_gatehouse
 from harness.net import free_ports
+from harness.pictures import show_in_docs
 from harness.provider import Provider, running_provider
 from playwright.sync_api import Browser, Page, expect
 
 PICTURES = ROOT / ".cache" / "pages"
-IN_DOCS = {("denied", 1280, "light"): ROOT / "docs" / "images" / "denied.png"}
+IN_DOCS = {("denied", 1280, "light"): "denied.png"}
 TITLES = {  # of apps that all of Acme's people may open
     "Invoice reader": "Reads totals and dates from scanned invoices.",
     "Speech to text": "Writes down what is said in a recording, in twelve languages.",
@@ -236,9 +235,8 @@ def problems(page: Page, view: View, width: int, scheme: Literal["light", "dark"
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     picture = page.screenshot(path=PICTURES / f"{view.name}-{width}-{scheme}.png", full_page=True)
-    file = IN_DOCS.get((view.name, width, scheme))
-    if file and os.environ.get("GATEHOUSE_PICTURES") == "1":
-        file.write_bytes(picture)
+    if shown := IN_DOCS.get((view.name, width, scheme)):
+        show_in_docs(shown, picture)
     found = violations(page, view.of_ours)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("it scrolls sideways")
