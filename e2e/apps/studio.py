@@ -101,9 +101,10 @@ def media() -> None:
 
 
 def rendered() -> None:
-    many = gr.Slider(0, 5, value=0, step=1, label="How many", elem_id="many")
+    many = gr.Number(value=0, precision=0, label="How many", elem_id="many")
 
-    @gr.render(inputs=many)
+    # Once a change: who clicks between two layouts clicks what Gradio no longer has, a 500.
+    @gr.render(inputs=many, triggers=[many.submit])
     def lay_out(count: float) -> None:
         for number in range(1, int(count) + 1):
             box = gr.Textbox(label=f"Box {number}", elem_id=f"box-{number}")
