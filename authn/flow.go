@@ -93,7 +93,7 @@ type Start struct {
 // Begin sets the cookie of a new sign-in and returns the provider's address to
 // send the browser to. It fails with an *Error where the provider is not known.
 func (f *Flow) Begin(response http.Header, r *http.Request, s Start) (string, error) {
-	known := f.provider.known.Load()
+	known := f.provider.await(r.Context())
 	if known == nil {
 		return "", &Error{Reason: ReasonProviderUnavailable, RetryAfter: discoveryRetry, Err: errors.New("discovery has not succeeded yet")}
 	}

@@ -37,6 +37,7 @@ type Provider struct {
 	cfg   ProviderConfig
 	known atomic.Pointer[endpoints]
 	sid   atomic.Pointer[bool] // whether the last ID token had a sid; nil before the first
+	first chan struct{}        // closed when discovery was tried once; nil: nobody tries
 }
 
 // endpoints is what discovery told.
@@ -52,7 +53,7 @@ type endpoints struct {
 	logoutSID   bool // tokens carry sid (Back-Channel Logout 1.0, section 2.1)
 }
 
-// NewProvider returns a provider that is not yet known; Run makes it so.
+// NewProvider returns a provider that is not yet known; Start makes it so.
 func NewProvider(cfg ProviderConfig) *Provider { return &Provider{cfg: cfg} }
 
 // With returns the provider with another configuration. Where issuer and HTTP
@@ -81,11 +82,20 @@ func (c ProviderConfig) client(at oauth2.Endpoint, authMethods []string) oauth2.
 // Ready reports whether discovery has been read.
 func (p *Provider) Ready() bool { return p.known.Load() != nil }
 
-// Run reads the discovery document, trying again every few seconds until it
-// has been read or ctx ends.
-func (p *Provider) Run(ctx context.Context) {
-	for {
+// Start reads the discovery document in the background, trying again every few
+// seconds until it has been read or ctx ends. It is called once, before anybody
+// signs in.
+func (p *Provider) Start(ctx context.Context) {
+	p.first = make(chan struct{})
+	go p.run(ctx)
+}
+
+func (p *Provider) run(ctx context.Context) {
+	for tried := false; ; tried = true {
 		err := p.Discover(ctx)
+		if !tried {
+			close(p.first)
+		}
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -97,6 +107,25 @@ func (p *Provider) Run(ctx context.Context) {
 		case <-time.After(discoveryRetry):
 		}
 	}
+}
+
+// firstWait is how long who comes right after the start waits for discovery.
+const firstWait = 3 * time.Second
+
+// await returns what discovery told, waiting for its first try if that is under way;
+// nil where it has not been read.
+func (p *Provider) await(ctx context.Context) *endpoints {
+	if known := p.known.Load(); known != nil || p.first == nil {
+		return known
+	}
+	timer := time.NewTimer(firstWait)
+	defer timer.Stop()
+	select {
+	case <-p.first:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return p.known.Load()
 }
 
 // Discover reads the discovery document once (OpenID Connect Discovery 1.0,

@@ -12,10 +12,10 @@ type RuleResult struct {
 // Missing names what would have helped, for the person who was denied. Any one of
 // the Roles, and any one of the Permissions, is meant.
 //
-// It is shown to strangers, so it tells only of rules that fail for want of roles
-// or permissions alone, at a place that the person is in already: roles of a tenant
-// they are not in, and the tenants, addresses, subjects and claims that a rule
-// asks for, say who else uses the app.
+// It is shown to strangers, so it tells of no rule of a tenant that the person is
+// not in, and never the tenants, addresses, subjects and claims that a rule asks for:
+// they say who else uses the app. A rule that wants such things too is told by its
+// roles alone.
 type Missing struct {
 	Roles       []string
 	Permissions []string
@@ -54,9 +54,9 @@ func (a *Access) Explain(id *Identity, hostTenant string) Explanation {
 	return e
 }
 
-// note takes up a rule that failed for want of roles or permissions alone.
+// note takes up the roles and permissions that a rule failed for.
 func (m *Missing) note(r *Rule, failed fields) {
-	if failed&^(fieldRoles|fieldPermissions) != 0 {
+	if failed&fieldTenant != 0 {
 		return
 	}
 	if failed&fieldRoles != 0 {

@@ -86,8 +86,7 @@ func (d *decoder) clientSecret(p *Descope) {
 	const key, fileKey = "descope.client_secret", "descope.client_secret_file"
 	switch {
 	case d.broken(key) || d.broken(fileKey):
-	case !p.ClientSecret.IsZero() && p.ClientSecretFile != "":
-		d.problem(fileKey, "goes without client_secret; keep one of the two")
+	case p.ClientSecretFile != "" && !p.ClientSecret.IsZero() && d.twice(key, fileKey):
 	case p.ClientSecretFile != "":
 		p.ClientSecret = d.oneSecretFile(fileKey, p.ClientSecretFile)
 	case p.ClientSecret.IsZero():

@@ -31,8 +31,7 @@ func (d *decoder) sessionSecrets(s *Session) {
 	switch {
 	case d.broken(key) || d.broken(fileKey):
 		return
-	case !s.Secret.IsZero() && s.SecretFile != "":
-		d.problem(fileKey, "goes without secret; keep one of the two")
+	case s.SecretFile != "" && !s.Secret.IsZero() && d.twice(key, fileKey):
 		return
 	case s.SecretFile != "":
 		s.Secrets = d.secretFile(fileKey, s.SecretFile)
@@ -62,8 +61,7 @@ func (d *decoder) longEnough(key string, s Secret) {
 func (d *decoder) redisURL(s *Session) {
 	key := "session.redis_url"
 	if s.RedisURLFile != "" {
-		if d.written(key) {
-			d.problem("session.redis_url_file", "goes without redis_url; keep one of the two")
+		if d.twice(key, "session.redis_url_file") {
 			return
 		}
 		key = "session.redis_url_file"
@@ -94,7 +92,9 @@ func (d *decoder) checkCookie(c *Config) {
 	case shared && hasFoldedPrefix(s.CookieName, "__Host-"):
 		d.problem(key, "want a name without __Host- beside cookie_domain; __Secure-gatehouse will do")
 	case !secure:
-		c.unnamed = s.CookieName != "" && s.CookieName != "gatehouse"
+		if s.CookieName != "gatehouse" {
+			c.unused = s.CookieName
+		}
 		s.CookieName = "gatehouse"
 	case s.CookieName != "":
 	case shared:

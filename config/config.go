@@ -107,7 +107,7 @@ type Config struct {
 	file    string   // as the caller named it
 	places  places   // where each key was written
 	literal []string // keys of secrets that are written out in the file
-	unnamed bool     // session.cookie_name is written and has no effect
+	unused  string   // session.cookie_name as written, where it has no effect
 }
 
 // TLS is HTTPS that Gatehouse ends itself: with a certificate from files, or one

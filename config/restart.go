@@ -50,7 +50,7 @@ func cookieNameChanged(old, next *Config) bool {
 	const key = "session.cookie_name"
 	_, was := old.places[key]
 	_, is := next.places[key]
-	return (was || is) && old.Session.CookieName != next.Session.CookieName
+	return (was || is) && (old.Session.CookieName != next.Session.CookieName || old.unused != next.unused)
 }
 
 // Hash names a configuration in logs: two that differ in anything but secrets have

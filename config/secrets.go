@@ -75,6 +75,18 @@ func (d *decoder) secretFile(key, path string) []Secret {
 	return out
 }
 
+// twice reports whether a secret and its file are both given, which is a mistake in
+// one place: which of them did the operator mean? From two places it is none, and the
+// file counts: GATEHOUSE_SESSION_SECRET is often set for a ${…} that is no longer there.
+func (d *decoder) twice(key, fileKey string) bool {
+	if !d.written(key) || !d.written(fileKey) || (d.places[key].variable == "") != (d.places[fileKey].variable == "") {
+		return false
+	}
+	_, name, _ := strings.Cut(key, ".")
+	d.problem(fileKey, "goes without %s; keep one of the two", name)
+	return true
+}
+
 // oneSecretFile reads a file that holds one secret alone.
 func (d *decoder) oneSecretFile(key, path string) Secret {
 	lines := d.secretFile(key, path)

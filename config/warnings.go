@@ -70,7 +70,7 @@ func (w *warner) session() {
 	if s.CookieDomain != "" {
 		w.warn("session.cookie_domain", "hands the session cookie to every host under it: give Gatehouse and its apps a domain of their own")
 	}
-	if w.config.unnamed {
+	if w.config.unused != "" {
 		w.warn("session.cookie_name", "has no effect on http, where the name is gatehouse")
 	}
 	if s.StateFile != "" && s.Store == "redis" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatehouse/authn"
@@ -48,33 +49,30 @@ const (
 )
 
 // parseAuthorization reads the header's lines (RFC 9110, section 11.4; RFC 6750,
-// section 2.1). Two lines are malformed: servers differ on which one counts.
+// section 2.1). A Bearer beside another line is malformed: servers differ on which
+// one counts.
 func parseAuthorization(lines []string) (token string, kind credential) {
+	if !slices.ContainsFunc(lines, saysBearer) {
+		return "", otherScheme
+	}
 	if len(lines) != 1 {
 		return "", malformedCredential
 	}
-	scheme, rest, spaced := strings.Cut(lines[0], " ")
-	switch {
-	case !isToken(scheme):
-		return "", malformedCredential
-	case !strings.EqualFold(scheme, "Bearer"):
-		return "", otherScheme
-	}
+	scheme, rest, _ := strings.Cut(lines[0], " ")
 	token = strings.Trim(rest, " ")
-	if !spaced || !isToken68(token) {
+	if !strings.EqualFold(scheme, "Bearer") || !isToken68(token) {
 		return "", malformedCredential
 	}
 	return token, bearerToken
 }
 
-// isToken follows RFC 9110, section 5.6.2.
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		if !letterOrDigit(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
+// saysBearer reports whether a line has the scheme Bearer for any server, those
+// included that divide it otherwise.
+func saysBearer(line string) bool {
+	const scheme = "Bearer"
+	line = strings.TrimLeft(line, " \t,")
+	return len(line) >= len(scheme) && strings.EqualFold(line[:len(scheme)], scheme) &&
+		(len(line) == len(scheme) || !letterOrDigit(line[len(scheme)]))
 }
 
 // isToken68 follows RFC 9110, section 11.2.
@@ -120,7 +118,7 @@ func (x *exchange) isResource(audience string) bool {
 }
 
 func (p *Policy) isResource(audience, host string, found route.Match) bool {
-	if !strings.HasPrefix(audience, p.Scheme+"://") || strings.Contains(audience, "#") {
+	if strings.HasPrefix(audience, "/") || strings.Contains(audience, "#") { // no URL, and one that is a part of another
 		return false
 	}
 	place, ok := p.locate(audience)

@@ -55,6 +55,9 @@ func (x *exchange) previousSession(rec *session.Record) *session.Session {
 	}
 	x.h.endSession(found.Session, session.SignedOut)
 	x.h.discard(old.Refresh)
+	x.session, x.record, x.identity = found.Session, old, old.Identity
+	x.h.signedOut(x)
+	x.session, x.record, x.identity = nil, nil, nil
 	return nil
 }
 

@@ -44,21 +44,28 @@ func (x *exchange) signedOut() error {
 	if x.navigation() && x.reading() {
 		return x.redirect(http.StatusFound, x.signInURL(x.here()))
 	}
-	back := x.p.Origin(x.host) + x.route.Prefix
-	if x.host == x.p.Host {
-		back = x.route.Prefix
-	}
-	if referer, ok := x.refererInRoute(); ok {
-		back = referer
-	}
 	detail := "You are not signed in."
 	if reason != authz.ReasonNoSession {
 		detail = "Your session has ended. Sign in again to go on."
 	}
 	return &refusal{
 		status: http.StatusUnauthorized, reason: reason, title: "Sign in to go on", detail: detail,
-		loginURL: x.p.PublicURL() + x.p.AuthPath + "/?return_to=" + url.QueryEscape(back),
+		loginURL: x.loginURLForPage(),
 	}
+}
+
+// loginURLForPage is the sign-in that comes back to the page which asked, or to the
+// app: what was asked for is often no page itself.
+func (x *exchange) loginURLForPage() string {
+	back, ok := x.refererInRoute()
+	switch {
+	case ok:
+	case x.host == x.p.Host:
+		back = x.route.Prefix
+	default:
+		back = x.p.Origin(x.host) + x.route.Prefix
+	}
+	return x.p.PublicURL() + x.p.AuthPath + "/?return_to=" + url.QueryEscape(back)
 }
 
 // signInURL is where a page that needs a session leads.

@@ -89,7 +89,11 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	}
 	x.wrote, x.status = true, status
-	x.stamp(x.w.Header())
+	h := x.w.Header()
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // the server would guess one
+	}
+	x.stamp(h)
 	x.w.WriteHeader(status)
 }
 
@@ -134,7 +138,7 @@ func (x *exchange) stamp(h http.Header) {
 		h["Access-Control-Expose-Headers"] = []string{"WWW-Authenticate, X-Request-Id"}
 	}
 	if x.route != nil && len(x.route.Origins) > 0 && x.route.Access.Mode != authz.ModePublic {
-		h.Add("Vary", "Origin")
+		h["Vary"] = x.field(strings.Join(append(h["Vary"], "Origin"), ", "))
 	}
 }
 
@@ -152,7 +156,7 @@ func (x *exchange) navigation() bool {
 	if mode := h["Sec-Fetch-Mode"]; len(mode) > 0 {
 		return len(mode) == 1 && mode[0] == "navigate"
 	}
-	if h["Sec-Fetch-Site"] != nil || h["Sec-Fetch-Dest"] != nil || h["Sec-Fetch-User"] != nil || !x.reading() {
+	if h["Sec-Fetch-Site"] != nil || h["Sec-Fetch-Dest"] != nil || h["Sec-Fetch-User"] != nil || h["Sec-Fetch-Storage-Access"] != nil || !x.reading() {
 		return false
 	}
 	for _, accept := range h["Accept"] {

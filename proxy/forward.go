@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -134,7 +135,7 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out.Trailer = nil // a trailer could name any header once more
 
 	h := out.Header
-	stripRequest(h, x.route.Headers)
+	stripRequest(h)
 	x.h.stripCookies(h)
 	x.setForwarded(h)
 	x.setIdentity(h)
@@ -142,8 +143,9 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 		delete(h, "Authorization") // consumed: the app could use it elsewhere
 	}
 	x.suit(h)
-	for name, values := range x.route.Headers {
-		h[name] = values
+	if configured := x.route.Headers; len(configured) > 0 {
+		stripConfigured(h, configured)
+		maps.Copy(h, configured)
 	}
 	if x.takesMenu() {
 		x.askForMenu(h)
@@ -187,7 +189,9 @@ func (x *exchange) cutBefore(cause stream.Cause) *refusal {
 			break
 		}
 		r.detail = "Your session has ended. Sign in again to go on."
-		r.loginURL = x.signInURL(x.here())
+		if r.loginURL = x.loginURLForPage(); x.navigation() && x.reading() {
+			r.loginURL = x.signInURL(x.here())
+		}
 	case http.StatusForbidden:
 		r.detail = "You no longer have access to " + x.route.Label() + "."
 	case http.StatusServiceUnavailable:

@@ -43,10 +43,19 @@ var (
 	}
 )
 
-// stripRequest removes what only Gatehouse may say, and names in configured.
-func stripRequest(h http.Header, configured http.Header) {
+// stripRequest removes what only Gatehouse may say.
+func stripRequest(h http.Header) {
 	for name := range h {
-		if forbiddenHeader(name) || configuredHeader(name, configured) {
+		if forbiddenHeader(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// stripConfigured removes what the operator sets, in every spelling.
+func stripConfigured(h http.Header, configured http.Header) {
+	for name := range h {
+		if configuredHeader(name, configured) {
 			delete(h, name)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"gatehouse/authz"
@@ -122,8 +121,3 @@ func (p *Policy) aliasOf(tenant string) string {
 // tenantName is what people know a tenant by: the operator's alias of it, else
 // its ID, since Descope's claims tell no name.
 func (p *Policy) tenantName(id string) string { return cmp.Or(p.aliasOf(id), id) }
-
-func sortedLabels(labels []string) []string {
-	slices.Sort(labels)
-	return labels
-}

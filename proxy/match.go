@@ -11,14 +11,16 @@ import (
 // canonicalize settles on one host and one raw path. What policy sees from here
 // on is what the upstream gets.
 func (x *exchange) canonicalize() error {
-	host, err := route.CanonicalHost(x.r.Host)
-	if err != nil {
-		return &refusal{status: http.StatusBadRequest, reason: authz.ReasonBadPath, detail: "The Host header is malformed."}
-	}
-	x.host = host
+	var err error
 	x.path, x.query, x.hasQuery, err = route.CanonicalPath(x.r.RequestURI)
+	if err == nil && x.r.ProtoMajor > 1 && x.r.RequestURI[0] != '/' {
+		err = errors.New("a :path that is none (RFC 9113, section 8.3.1)")
+	}
 	if err != nil {
 		return &refusal{status: http.StatusBadRequest, reason: authz.ReasonBadPath, detail: "The address is not one that every server reads the same way.", err: err}
+	}
+	if x.host, err = route.CanonicalHost(x.r.Host); err != nil && !x.asksHealth() {
+		return &refusal{status: http.StatusBadRequest, reason: authz.ReasonBadPath, detail: "The Host header is malformed."}
 	}
 	return nil
 }
@@ -26,8 +28,8 @@ func (x *exchange) canonicalize() error {
 // match finds the route. Pages of Gatehouse's own, landings and unknown places
 // are answered here.
 func (x *exchange) match() error {
-	if x.path == x.p.AuthPath+"/health" {
-		return x.health() // on any host: load balancers ask by address
+	if x.asksHealth() {
+		return x.health()
 	}
 	if rt, path := x.p.protectedResource(x.host, x.path); rt != nil {
 		if x.plain && x.p.Scheme == "https" {
@@ -60,6 +62,10 @@ func (x *exchange) match() error {
 	}
 	return x.nowhere()
 }
+
+// asksHealth reports whether a load balancer asks, which it may under any host, or
+// none: balancers ask by address, some in HTTP/1.0.
+func (x *exchange) asksHealth() bool { return x.path == x.p.AuthPath+"/health" }
 
 // unclear refuses an address that leads nowhere for certain.
 func unclear(err error) error {

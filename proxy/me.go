@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"gatehouse/authz"
@@ -70,19 +71,17 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-// labelsOf returns the host labels that stand for the person's tenants: the
-// aliases, and the IDs that are labels themselves.
+// labelsOf returns the host labels that stand for the person's tenants, one each:
+// the first alias, or the ID where that is a label itself.
 func (p *Policy) labelsOf(id *authz.Identity) []string {
 	var labels []string
-	for alias, tenant := range p.Tenants {
-		if _, in := id.Tenants[tenant]; in {
-			labels = append(labels, alias)
-		}
-	}
 	for tenant := range id.Tenants {
-		if _, aliased := p.Tenants[tenant]; !aliased && hostLabel(tenant) && p.aliasOf(tenant) == "" {
+		if alias := p.aliasOf(tenant); alias != "" {
+			labels = append(labels, alias)
+		} else if _, taken := p.Tenants[tenant]; !taken && hostLabel(tenant) {
 			labels = append(labels, tenant)
 		}
 	}
-	return sortedLabels(labels)
+	slices.Sort(labels)
+	return labels
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"html"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,12 +65,15 @@ func (p *Policy) menuMark() string {
 	return "-menu." + hex.EncodeToString(sum[:4])
 }
 
+var identityOnly = http.Header{"Accept-Encoding": {"identity"}}
+
 // askForMenu makes the upstream's answer to h one that the menu can be put into:
 // not compressed, and whole unless the browser's copy has the menu already. A
 // date says nothing about that, so it is not asked by. Range stays: a part is
 // passed as it is, and pages with the menu have nothing that If-Range takes.
 func (x *exchange) askForMenu(h http.Header) {
-	h["Accept-Encoding"] = []string{"identity"}
+	stripConfigured(h, identityOnly) // also in the operator's spelling
+	maps.Copy(h, identityOnly)
 	delete(h, "If-Modified-Since")
 	mark := x.p.menuMark() + `"`
 	var own []string

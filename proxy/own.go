@@ -12,6 +12,7 @@ import (
 	"gatehouse/authn"
 	"gatehouse/authz"
 	"gatehouse/proxy/pages"
+	"gatehouse/proxy/route"
 )
 
 // An ownPage is something that Gatehouse itself serves below auth_path.
@@ -82,10 +83,7 @@ func (x *exchange) health() error {
 // toHome sends a page that lives on public_url's host there. What has no
 // address to come back to comes back to this host.
 func (x *exchange) toHome() error {
-	q, err := url.ParseQuery(x.query)
-	if err != nil {
-		q = url.Values{}
-	}
+	q, _ := url.ParseQuery(x.query) // what cannot be read is left out
 	page := strings.TrimPrefix(x.path, x.p.AuthPath)
 	if back := q["return_to"]; page == "/login" || page == "/" {
 		here := x.p.Origin(x.host)
@@ -122,11 +120,10 @@ func (x *exchange) frontPage() error {
 	if err := x.findSession(); err != nil {
 		return err
 	}
-	asked := onlyQuery(x.query, "return_to")
-	back := x.p.returnTo(asked)
+	back, asked := x.comeBack()
 	signedOut := onlyQuery(x.query, "signed_out") == "1"
 	if x.identity != nil {
-		if asked != "" {
+		if asked {
 			return x.redirect(http.StatusFound, back)
 		}
 		return x.portal()
@@ -145,10 +142,25 @@ func (x *exchange) frontPage() error {
 	return errAnswered
 }
 
+// comeBack is where return_to leads, and whether it is given at all. A place that
+// wants a session which no cookie reaches is none to come back to: it would send the
+// person here again, for ever.
+func (x *exchange) comeBack() (back string, asked bool) {
+	raw, asked := queryValue(x.query, "return_to")
+	back = x.p.returnTo(raw)
+	if place, ok := x.p.locate(back); ok && !x.h.sessions.Cookie.Reaches(place.host, x.p.Host) {
+		switch found := place.found; {
+		case found.Kind == route.Landing, found.Kind == route.Matched && !x.p.Routes[found.Index].Public():
+			back = "/"
+		}
+	}
+	return back, asked
+}
+
 // loginURL starts the sign-in and comes back.
-func (x *exchange) loginURL(asked, back string) string {
+func (x *exchange) loginURL(asked bool, back string) string {
 	login := x.p.AuthPath + "/login"
-	if asked == "" {
+	if !asked {
 		return login
 	}
 	return login + "?return_to=" + url.QueryEscape(back)
@@ -175,8 +187,10 @@ func (x *exchange) portal() error {
 // login starts a sign-in. Another site cannot start one over a living session:
 // it would replace who is signed in (attack: login CSRF).
 func (x *exchange) login() error {
-	asked := onlyQuery(x.query, "return_to")
-	back := x.p.returnTo(asked)
+	back, asked := x.comeBack()
+	if found, err := x.h.sessions.Find(x.r.Context(), x.r.Header); err == nil && found.Conflict {
+		x.dropCookie()
+	}
 	if site := x.r.Header["Sec-Fetch-Site"]; len(site) > 0 && site[0] == "cross-site" {
 		if err := x.findSession(); err != nil {
 			return err
@@ -219,6 +233,12 @@ func (x *exchange) signInFailed(err error) error {
 		return x.showAuthError(string(failure.Reason), x.id, 0)
 	}
 	if strings.HasSuffix(x.path, "/login") {
+		if !x.navigation() {
+			return &refusal{
+				status: pages.AuthErrorStatus(string(failure.Reason)), retryAfter: failure.RetryAfter,
+				detail: "Sign-in is not available right now. Try again in a moment.", err: failure,
+			}
+		}
 		return x.showAuthError(string(failure.Reason), x.id, failure.RetryAfter)
 	}
 	q := url.Values{"reason": {string(failure.Reason)}}

@@ -107,14 +107,16 @@ type Place struct {
 // same evaluator as a request.
 func (p *Policy) Places(id *authz.Identity) []Place {
 	var out []Place
-	for _, rt := range p.Routes {
+	for i, rt := range p.Routes {
 		switch {
 		case rt.Public() || rt.Wildcard:
 		case rt.TenantHost:
 			for _, label := range p.labelsOf(id) {
 				if tenant := p.tenantOf(label); rt.Access.Decide(id, tenant).Allow {
 					host := label + strings.TrimPrefix(rt.Host, "{tenant}")
-					out = append(out, p.place(rt, host, tenant))
+					if found, err := p.Table.Lookup(host, rt.Prefix); err == nil && found.Kind == route.Matched && found.Index == i {
+						out = append(out, p.place(rt, host, tenant)) // else the host has routes of its own
+					}
 				}
 			}
 		case rt.Access.Decide(id, "").Allow:

@@ -29,6 +29,9 @@ type Preset struct {
 	// listed origin, which the operator and [exchange.checkOrigin] have let in,
 	// is shown to it as its own.
 	OwnOrigin bool
+	// ShortLines: the app's WebSocket handshake fails by a header line that is longer
+	// than [longestLine].
+	ShortLines bool
 	// NoCrossSite: the app refuses whatever Sec-Fetch-Site calls cross-site,
 	// which is also how its own page is opened after a sign-in elsewhere.
 	NoCrossSite bool
@@ -50,11 +53,11 @@ type Preset struct {
 func PresetNamed(name string) (Preset, bool) {
 	switch name {
 	case "gradio":
-		return Preset{Name: name, Slash: true, ForwardedPrefix: true, DirectURL: true, Manifest: true, PartialHeaders: true, Reauth: true}, true
+		return Preset{Name: name, Slash: true, ForwardedPrefix: true, DirectURL: true, Manifest: true, PartialHeaders: true, Reauth: true, ShortLines: true}, true
 	case "streamlit", "jupyter", "openwebui":
-		return Preset{Name: name, Slash: true, OwnOrigin: true}, true
+		return Preset{Name: name, Slash: true, OwnOrigin: true, ShortLines: true}, true
 	case "comfyui":
-		return Preset{Name: name, Slash: true, OwnOrigin: true, NoCrossSite: true}, true
+		return Preset{Name: name, Slash: true, OwnOrigin: true, NoCrossSite: true, ShortLines: true}, true
 	case "plain":
 		return Preset{Name: name}, true
 	}
@@ -73,7 +76,7 @@ func (x *exchange) suit(h http.Header) {
 	if p.NoCrossSite && x.opensPage() {
 		delete(h, "Sec-Fetch-Site")
 	}
-	if x.upgrade() {
+	if p.ShortLines && x.upgrade() {
 		x.shortenHandshake(h)
 	}
 }
@@ -88,7 +91,7 @@ func (x *exchange) opensPage() bool {
 		return false
 	}
 	mode, dest := x.r.Header["Sec-Fetch-Mode"], x.r.Header["Sec-Fetch-Dest"]
-	return len(mode) == 1 && mode[0] == "navigate" && len(dest) == 1 && dest[0] == "document"
+	return len(mode) == 1 && mode[0] == "navigate" && (len(dest) == 0 || len(dest) == 1 && dest[0] == "document")
 }
 
 // longestLine is the longest header line that the websockets package of Python

@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"gatehouse/proxy/route"
@@ -108,7 +107,8 @@ func (x *exchange) dropUnwanted(h http.Header) {
 	if scopes, ok := h["Service-Worker-Allowed"]; ok {
 		for _, scope := range scopes {
 			// Browsers resolve it: /app/../other would be /other.
-			if _, _, _, err := route.CanonicalPath(scope); err != nil || !x.inPrefix(scope) {
+			// A scope is a prefix of bytes: /app would be /apparatus, too.
+			if _, _, _, err := route.CanonicalPath(scope); err != nil || !strings.HasPrefix(scope, strings.TrimSuffix(x.route.Prefix, "/")+"/") {
 				delete(h, "Service-Worker-Allowed")
 				break
 			}
@@ -133,8 +133,9 @@ func within(address, prefix string) bool {
 func privateCache(values []string) string {
 	kept := []string{"private"}
 	for _, value := range values {
-		for directive := range strings.SplitSeq(value, ",") {
-			directive = strings.TrimSpace(directive)
+		for value != "" {
+			var directive string
+			directive, value = cutDirective(value)
 			name, _, _ := strings.Cut(directive, "=")
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "", "public", "s-maxage", "private":
@@ -144,6 +145,23 @@ func privateCache(values []string) string {
 		}
 	}
 	return strings.Join(kept, ", ")
+}
+
+// cutDirective cuts a list at its first comma outside of quotes (RFC 9110, section
+// 5.6.4).
+func cutDirective(list string) (first, rest string) {
+	quoted := false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+		case c == ',' && !quoted:
+			return strings.TrimSpace(list[:i]), list[i+1:]
+		}
+	}
+	return strings.TrimSpace(list), ""
 }
 
 // streamCache keeps what is between Gatehouse and the browser from holding
@@ -179,20 +197,23 @@ func (x *exchange) publicAddress(value string) string {
 	if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "//") {
 		return x.publicPath(value)
 	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "" {
+	// By hand: url.Parse takes no address whose path it cannot decode, and whose host
+	// would show.
+	scheme, rest, ok := strings.Cut(value, "//")
+	scheme = strings.ToLower(strings.TrimSuffix(scheme, ":"))
+	if !ok || scheme != "http" && scheme != "https" && scheme != "" {
 		return value
 	}
-	own := x.route.Upstream.owns(u.Host)
-	public := strings.EqualFold(u.Host, x.host+x.p.Port) // built from the Host header
-	if !own && !public || u.User != nil {
-		return value
-	}
-	rest := value[strings.Index(value, "//")+2:]
+	authority := rest
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[i:]
+		authority, rest = rest[:i], rest[i:]
 	} else {
-		rest = "/"
+		rest = ""
+	}
+	own := x.route.Upstream.owns(scheme, authority)
+	public := strings.EqualFold(authority, x.host+x.p.Port) // built from the Host header
+	if !own && !public {
+		return value
 	}
 	if !strings.HasPrefix(rest, "/") {
 		rest = "/" + rest
@@ -220,14 +241,14 @@ func (x *exchange) elsewhere(path string) bool {
 // partialHeaders are those that a 206 needs (RFC 9110, section 15.3.7).
 var partialHeaders = map[string]bool{
 	"Accept-Ranges": true, "Content-Range": true, "Content-Length": true, "Content-Type": true,
-	"Content-Disposition": true, "Content-Encoding": true, "Etag": true, "Last-Modified": true,
+	"Content-Disposition": true, "Content-Encoding": true, "Content-Location": true, "Etag": true, "Last-Modified": true,
 	"Date": true, "Cache-Control": true, "Expires": true, "Vary": true, "Content-Security-Policy": true,
 	"X-Content-Type-Options": true,
 }
 
 func keepPartialHeaders(h http.Header) {
 	for name := range h {
-		if !partialHeaders[name] {
+		if !partialHeaders[name] && !strings.HasPrefix(name, "Access-Control-Allow-") && name != "Access-Control-Expose-Headers" {
 			delete(h, name)
 		}
 	}

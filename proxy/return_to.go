@@ -63,8 +63,8 @@ func (p *Policy) split(raw string) (host, target string, ok bool) {
 	if strings.HasPrefix(raw, "/") {
 		return p.Host, raw, !strings.HasPrefix(raw, "//") && !strings.HasPrefix(raw, `/\`)
 	}
-	rest, ok := strings.CutPrefix(raw, p.Scheme+"://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok || !strings.EqualFold(scheme, p.Scheme) {
 		return "", "", false
 	}
 	end := strings.IndexAny(rest, "/?")
@@ -76,6 +76,9 @@ func (p *Policy) split(raw string) (host, target string, ok bool) {
 		target = "/" + target
 	}
 	name, ok := strings.CutSuffix(authority, p.Port)
+	if p.Port == "" { // which may be written all the same
+		name = strings.TrimSuffix(authority, defaultPorts[p.Scheme])
+	}
 	if !ok || strings.HasSuffix(name, ".") {
 		return "", "", false
 	}
@@ -85,6 +88,8 @@ func (p *Policy) split(raw string) (host, target string, ok bool) {
 	}
 	return host, target, true
 }
+
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
 // locate finds what a checked return address names.
 func (p *Policy) locate(back string) (location, bool) {
@@ -107,10 +112,15 @@ func (p *Policy) locate(back string) (location, bool) {
 // that the sign-in goes straight to that customer's SSO, or "".
 func (p *Policy) tenantFor(back string) string {
 	place, ok := p.locate(back)
-	if !ok || place.found.Kind != route.Matched || !p.Routes[place.found.Index].TenantHost {
+	if !ok {
 		return ""
 	}
-	return p.tenantOf(place.found.Label)
+	for _, rt := range p.Routes {
+		if tenant, ok := p.serves(rt, place.host); ok && rt.TenantHost {
+			return tenant
+		}
+	}
+	return ""
 }
 
 // asLocation makes an address fit for a Location header: bytes outside ASCII,
@@ -141,11 +151,25 @@ func percent(c byte) string {
 	return string([]byte{'%', hex[c>>4], hex[c&15]})
 }
 
-// onlyQuery returns a query parameter that is given exactly once.
+// onlyQuery returns a query parameter that is given exactly once, and can be read.
 func onlyQuery(raw, name string) string {
-	q, err := url.ParseQuery(raw)
-	if err != nil || len(q[name]) != 1 {
-		return ""
+	value, _ := queryValue(raw, name)
+	return value
+}
+
+// queryValue also reports whether the parameter is given at all, however often and
+// however badly. What stands beside it does not matter.
+func queryValue(raw, name string) (value string, given bool) {
+	for pair := range strings.SplitSeq(raw, "&") {
+		key, text, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); err != nil || key != name {
+			continue
+		}
+		text, err := url.QueryUnescape(text)
+		if given || err != nil {
+			return "", true
+		}
+		value, given = text, true
 	}
-	return q[name][0]
+	return value, given
 }

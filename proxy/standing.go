@@ -68,7 +68,7 @@ func (h *Handler) judge(s *stream.Stream) (stream.Cause, *session.Session) {
 		cause = stream.PolicyChanged
 	}
 	rt, tenant, ok := p.routeOf(x.host, x.path)
-	if !ok || rt.Name != x.route.Name {
+	if !ok {
 		return cause, nil
 	}
 	var id *authz.Identity

@@ -129,11 +129,13 @@ func (e *connectError) Unwrap() error { return e.err }
 // replica is chosen.
 func (u *Upstream) URL() *url.URL { return u.replicas[0].url }
 
-// owns reports whether host, with its port, is the address of a replica: what an
-// app says of itself when it does not know its public name.
-func (u *Upstream) owns(host string) bool {
+// owns reports whether an authority is the address of a replica: what an app says of
+// itself when it does not know its public name. Without a scheme it is that of the
+// replica.
+func (u *Upstream) owns(scheme, authority string) bool {
 	for _, r := range u.replicas {
-		if strings.EqualFold(host, r.url.Host) {
+		port := defaultPorts[cmp.Or(scheme, r.url.Scheme)]
+		if strings.EqualFold(strings.TrimSuffix(authority, port), strings.TrimSuffix(r.url.Host, port)) {
 			return true
 		}
 	}

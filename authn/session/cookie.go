@@ -27,6 +27,12 @@ type Cookie struct {
 	Secure bool
 }
 
+// Reaches reports whether browsers send the cookie to host, where it is set on home
+// (RFC 6265, section 5.1.3).
+func (c *Cookie) Reaches(host, home string) bool {
+	return host == home || c.Domain != "" && (host == c.Domain || strings.HasSuffix(host, "."+c.Domain))
+}
+
 // values returns the distinct values that the request's cookies could stand
 // for. An ordinary request has exactly one, which costs no allocation: buf is
 // the caller's, on its stack.

@@ -96,6 +96,9 @@ func (p *program) demo(ctx context.Context, listen string, upstreams []string) e
 	if err != nil {
 		return err
 	}
+	if err := in.provider().Discover(ctx); err != nil {
+		return err
+	}
 	p.printDemo(public, descope.Issuer, source)
 	return in.serveOn(ctx, listener)
 }

@@ -101,38 +101,66 @@ func see(name string, before fileState) fileState {
 	return fileState{info: info, sum: sha256.Sum256(content)}
 }
 
+// An attempt is a configuration that is being taken up, which a provider that does
+// not answer can draw out. One that changes meanwhile does not wait for it.
+type attempt struct {
+	stop context.CancelFunc
+	done chan error // nil: there is none
+}
+
 // followConfig takes up what changes, until ctx ends.
 func (in *instance) followConfig(ctx context.Context, f *follower) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	last := f.taken
+	var under attempt
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case err := <-under.done:
+			under.stop()
+			under = attempt{}
+			in.tell(f, err)
 		case <-f.hangup:
 			f.told = ""
-			in.takeUp(ctx, f)
+			under = in.takeUp(ctx, f, under)
 		case <-tick.C:
 			now := f.look()
 			settled := now == last
 			last = now
 			switch {
-			case settled && now != f.taken, f.told != "" && time.Since(f.tried) >= retryEvery:
-				in.takeUp(ctx, f)
+			case settled && now != f.taken, f.told != "" && under.done == nil && time.Since(f.tried) >= retryEvery:
+				under = in.takeUp(ctx, f, under)
 			}
 		}
 	}
 }
 
-// takeUp reads the configuration and takes it up. A rejection is told once,
-// however often it is tried again.
-func (in *instance) takeUp(ctx context.Context, f *follower) {
+// takeUp reads the configuration and begins to take it up, in place of an attempt
+// that is under way.
+func (in *instance) takeUp(ctx context.Context, f *follower, under attempt) attempt {
+	if under.done != nil {
+		under.stop()
+		if err := <-under.done; err == nil {
+			in.tell(f, nil)
+		}
+	}
 	f.tried = time.Now()
 	next, err := f.load(in.config().Files())
-	if err == nil {
-		err = in.reload(ctx, next)
+	if err != nil {
+		in.tell(f, err)
+		return attempt{}
 	}
+	ctx, stop := context.WithCancel(ctx)
+	begun := attempt{stop, make(chan error, 1)}
+	go func() { begun.done <- in.reload(ctx, next) }()
+	return begun
+}
+
+// tell says what came of an attempt. A rejection is told once, however often it is
+// tried again.
+func (in *instance) tell(f *follower, err error) {
 	if err == nil {
 		f.told = ""
 		in.reloaded(nil)

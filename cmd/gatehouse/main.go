@@ -119,7 +119,32 @@ Exit codes: 0 good, 1 failed, 2 misused.`,
 		},
 	}
 	root.AddCommand(p.serveCommand(), p.checkCommand(), p.explainCommand(), p.demoCommand(), p.keygenCommand(), p.schemaCommand(), p.versionCommand())
+	strict(root)
 	return root
+}
+
+// strict makes misuse of cobra's own commands exit with 2: they would print help and
+// exit with 0.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return errors.New("completion: which shell? bash, zsh, fish or powershell")
+			}
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return fmt.Errorf("help: there is no command %q", args)
+				}
+				return about.Help()
+			}
+		}
+	}
 }
 
 // configFlag adds -c to a command that reads the configuration.

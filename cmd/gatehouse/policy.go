@@ -77,7 +77,7 @@ func compileRoute(r *config.Route, upstreams *proxy.Upstreams) (*proxy.Route, er
 	_, wildcard := r.IsWildcard()
 	rt.Wildcard = wildcard && !rt.TenantHost
 	for name, value := range r.Headers {
-		rt.Headers.Set(name, value)
+		rt.Headers[name] = []string{value} // spelled as the operator does
 	}
 	var err error
 	rt.Upstream, err = upstream(r, upstreams)

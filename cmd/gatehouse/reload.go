@@ -40,10 +40,10 @@ func (in *instance) reload(ctx context.Context, next *config.Config) error {
 	in.refresh.set(policy.Refresh, next.Session.Refresh)
 	in.sessions.Configure(in.settings(next))
 	in.voice.set(next.Log)
+	in.discover(policy.Provider)
 	in.handler.Replace(policy)
 	in.fitting = fitted
 	in.present.Store(next)
-	in.discover(policy.Provider)
 	return nil
 }
 

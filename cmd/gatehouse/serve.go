@@ -150,7 +150,7 @@ func (in *instance) discover(provider *authn.Provider) {
 	}
 	ctx, stop := context.WithCancel(in.background)
 	in.undiscover = stop
-	go provider.Run(ctx)
+	provider.Start(ctx)
 }
 
 // drain ends the instance: not ready for drain_delay, then accepting nothing,

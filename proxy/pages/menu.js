@@ -243,17 +243,21 @@
     return items;
   }
 
-  // links leaves out the app that this page belongs to.
+  // links leaves out the app that this page belongs to: of those that it lies in, the
+  // one with the longest address.
   function links() {
-    var here = location.origin + location.pathname;
-    return (Array.isArray(me.routes) ? me.routes : []).map(function (r) {
+    var here = location.origin + location.pathname, own = "";
+    var apps = (Array.isArray(me.routes) ? me.routes : []).map(function (r) {
       var to;
       try { to = new URL(r.url, location.href); } catch (e) { return null; }
       if (!/^https?:$/.test(to.protocol)) return null;
       var base = to.origin + to.pathname;
-      if (base === here || here.indexOf(base.replace(/\/?$/, "/")) === 0) return null;
-      return el("li", {}, el("a", { href: to.href }, el("bdi", {}, text(r.title) || text(r.name) || base)));
+      if ((base === here || here.indexOf(base.replace(/\/?$/, "/")) === 0) && base.length > own.length) own = base;
+      return { base: base, to: to.href, label: text(r.title) || text(r.name) || base };
     }).filter(Boolean);
+    return apps.filter(function (app) { return app.base !== own; }).map(function (app) {
+      return el("li", {}, el("a", { href: app.to }, el("bdi", {}, app.label)));
+    });
   }
 
   // note shows the end of the session. It takes no focus by itself: somebody may

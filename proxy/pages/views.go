@@ -12,7 +12,7 @@ import (
 const searchFrom = 8
 
 // waysShown is how many other apps a denial names.
-const waysShown = 5
+const waysShown = 20
 
 // Person is who is signed in. Empty fields are left out.
 type Person struct {
