@@ -160,6 +160,8 @@ func TestSessionChecks(t *testing.T) {
 			"3:54: session.previous_secrets[1]: want a secret of at least 32 bytes; gatehouse keygen makes one"}},
 		{name: "a secret and its file", document: sessionOf(`secret: "${S}", secret_file: f`), want: []string{
 			"3:27: session.secret_file: goes without secret; keep one of the two"}},
+		{name: "both in the environment", document: sessionOf("max_age: 1h"), env: []string{"GATEHOUSE_SESSION_SECRET=" + longSecret, "GATEHOUSE_SESSION_SECRET_FILE=f"}, want: []string{
+			"GATEHOUSE_SESSION_SECRET_FILE: session.secret_file: goes without secret; keep one of the two"}},
 		{name: "a session without end", document: sessionOf(`secret: "${S}", max_age: 0s`), want: []string{
 			"3:27: session.max_age: want more than 0s, such as 24h: a session needs an end"}},
 		{name: "an unknown store", document: sessionOf(`secret: "${S}", store: memory`), want: []string{

@@ -17,6 +17,7 @@ func TestKeysThatNeedARestart(t *testing.T) {
 		{"acme", base + "tls: {acme: {email: a@example.com, directory: 'https://ca', storage: s}}\n", "tls.acme.email tls.acme.directory tls.acme.storage"},
 		{"the session's place", sessionOf(`secret: "${S}", store: redis, redis_url: "redis://b", state_file: f`), "session.store session.redis_url session.state_file"},
 		{"the cookie", sessionOf(`secret: "${S}", cookie_name: a, cookie_domain: example.com`), "session.cookie_name session.cookie_domain"},
+		{"the cookie's name where it has no effect", strings.Replace(sessionOf(`secret: "${S}", cookie_name: a`), "https://apps", "http://apps", 1), "public_url session.cookie_name"},
 		{"the cookie's domain alone", sessionOf(`secret: "${S}", cookie_domain: example.com`), "session.cookie_domain"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ func TestWhatAnUpstreamSaysIsMadePublic(t *testing.T) {
 		{"one that has the prefix keeps it", "Location", "/gradio/admin/page", "/gradio/admin/page"},
 		{"a neighbour's path is not taken for the prefix", "Location", "/gradio/administrator", "/gradio/admin/gradio/administrator"},
 		{"one to Gatehouse's own pages stays", "Location", "/auth/logout", "/auth/logout"},
+		{"the upstream's own address too where its path cannot be decoded", "Location", "http://INNER/%zz", "http://PUBLIC/gradio/admin/%zz"},
 		{"a relative one stays", "Location", "page", "page"},
 		{"the upstream's own address becomes the public one", "Location", "http://INNER/page?x=1", "http://PUBLIC/gradio/admin/page?x=1"},
 		{"without a path too", "Location", "http://INNER", "http://PUBLIC/gradio/admin/"},
@@ -34,6 +36,7 @@ func TestWhatAnUpstreamSaysIsMadePublic(t *testing.T) {
 		{"or no name, which browsers send back as its value says", "Set-Cookie", "=gatehouse=evil", ""},
 		{"or not even =", "Set-Cookie", "gatehouse", ""},
 		{"public goes from Cache-Control, private comes", "Cache-Control", "public, max-age=60, s-maxage=10", "private, max-age=60"},
+		{"a comma in quotes parts nothing", "Cache-Control", `private="a, public", no-cache="x, public, y", max-age=1`, `private, no-cache="x, public, y", max-age=1`},
 		{"private comes where there is none", "Cache-Control", "", "private"},
 		{"no-store stays", "Cache-Control", "no-store", "private, no-store"},
 		{"Clear-Site-Data is dropped", "Clear-Site-Data", `"cookies"`, ""},
@@ -46,6 +49,8 @@ func TestWhatAnUpstreamSaysIsMadePublic(t *testing.T) {
 		{"Gatehouse's names are dropped in any spelling", "X_Gatehouse_Assertion", "forged", ""},
 		{"a service worker for the whole host is dropped", "Service-Worker-Allowed", "/", ""},
 		{"one for the prefix passes", "Service-Worker-Allowed", "/gradio/admin/x", "/gradio/admin/x"},
+		{"one that is a neighbour's too is dropped", "Service-Worker-Allowed", "/gradio/admin", ""},
+		{"no kind of content is guessed", "Content-Type", "", ""},
 		{"its CORS is dropped", "Access-Control-Allow-Origin", "*", ""},
 		{"what is nobody's business passes", "X-App", "yes", "yes"},
 	} {
@@ -57,7 +62,8 @@ func TestWhatAnUpstreamSaysIsMadePublic(t *testing.T) {
 				if c.said != "" {
 					w.Header()[c.name] = []string{public(c.said)}
 				}
-				w.WriteHeader(http.StatusOK)
+				w.Header()["Content-Type"] = w.Header()["Content-Type"] // or Go's server guesses one here
+				_, _ = io.WriteString(w, "<html>")
 				return true
 			})
 			defer h.Admin.on(nil)

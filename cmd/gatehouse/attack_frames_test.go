@@ -153,3 +153,14 @@ func (c *framesClient) answer(stream uint32) h2Answer {
 		}
 	}
 }
+
+// Servers differ on which host counts where a :path brings one along.
+func TestAPathThatIsAWholeAddressIsRefusedOverHTTP2(t *testing.T) {
+	h := newHouse(t, build{})
+	server := h.overHTTP2(t)
+	for path, want := range map[string]string{"/auth/health": "200", "http://evil.example/auth/health": "400", "https://" + h.host() + "/auth/health": "400"} {
+		if status, _, _ := newFrames(t, server).ask(":method", "GET", ":scheme", "https", ":authority", h.host(), ":path", path); status != want {
+			t.Errorf("%s: %s, want %s", path, status, want)
+		}
+	}
+}

@@ -68,7 +68,7 @@ func headerHouse(t *testing.T, trusted string) (*house, *bareApp) {
   - path: /app
     upstream: "` + a.URL + `"
     allow: authenticated
-    headers: {X-Secret: ours}
+    headers: {x-SECRET: ours}
   - {path: /open, upstream: "` + a.URL + `", allow: public}
 `}), a
 }
@@ -198,7 +198,7 @@ func TestAttack08HeaderAliases(t *testing.T) {
 			}
 		}
 	}
-	if got := lines(a.last(t), "x-secret"); len(got) != 1 || got[0] != "X-Secret: ours" {
+	if got := lines(a.last(t), "x-secret"); len(got) != 1 || got[0] != "x-SECRET: ours" {
 		t.Errorf("the configured header came as %q", got)
 	}
 	t.Run("what is not about the person, or is proof by itself, passes", func(t *testing.T) {

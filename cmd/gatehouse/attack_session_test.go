@@ -46,6 +46,24 @@ func TestAttack19LogoutLeavesStolenCopy(t *testing.T) {
 	}
 }
 
+// Cookie tossing: somebody planted a session of their own beside the person's.
+func TestOfTwoSessionsNeitherCountsAndBothCookiesGo(t *testing.T) {
+	h := newHouse(t, build{})
+	both := h.as("ada").cookies() + "; " + h.as("bob").cookies()
+	for path, want := range map[string]int{"/gradio/user/x": 401, "/auth/me": 401, "/auth/": 200, "/auth/login": 302} {
+		res := h.browser().do("GET", path, "", "Cookie", both)
+		expired := 0
+		for _, c := range res.Cookies() {
+			if c.MaxAge < 0 {
+				expired++
+			}
+		}
+		if res.StatusCode != want || expired < 3 {
+			t.Errorf("%s: %s, %d cookies expired", path, res.Status, expired)
+		}
+	}
+}
+
 func TestAttack25StreamsOutliveTheirSession(t *testing.T) {
 	for what, end := range map[string]func(t *testing.T, h *house, b *browser){
 		"sign-out": func(_ *testing.T, _ *house, b *browser) { b.fetch("POST", "/auth/logout", "") },

@@ -144,7 +144,6 @@ func TestABearerDecidesAlone(t *testing.T) {
 		"nothing but a space": "Bearer ",
 		"two tokens":          "Bearer a b",
 		"a list":              "Bearer a, Bearer b",
-		"no scheme":           "",
 		"a tab":               "Bearer\tabc",
 		"a quoted one":        `Bearer "abc"`,
 		"only padding":        "Bearer ==",
@@ -168,6 +167,21 @@ func TestABearerDecidesAlone(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is no bearer at all is the app's affair", func(t *testing.T) {
+		for _, values := range [][]string{{""}, {"abc"}, {"Basic a"}, {"Basic a", "Basic b"}, {"Bearertoken abc"}} {
+			headers := []string{"Accept", "*/*"}
+			for _, v := range values {
+				headers = append(headers, "Authorization", v)
+			}
+			if res := ada.do("GET", "/gradio/admin/", "", headers...); res.StatusCode != 200 {
+				t.Errorf("%q beside a session: %s", values, res.Status)
+			}
+			if got := h.Admin.last(t).Header["Authorization"]; !slices.Equal(got, values) {
+				t.Errorf("%q came as %q", values, got)
+			}
+		}
+		before = seen()
+	})
 	t.Run("bad: two headers, though one is good", func(t *testing.T) {
 		res := ada.do("GET", "/gradio/admin/", "", "Authorization", h.accessToken("ada", nil), "Authorization", "Bearer abc")
 		if res.StatusCode != 401 {

@@ -60,6 +60,16 @@ func TestHosts(t *testing.T) {
 			t.Errorf("got %s", res.Status)
 		}
 	})
+	t.Run("and without any, as some balancers ask", func(t *testing.T) {
+		for _, request := range []string{"GET /auth/health HTTP/1.0\r\n\r\n", "GET /auth/health HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"} {
+			if answer := h.raw(request); !strings.Contains(answer, " 200 OK\r\n") {
+				t.Errorf("%q: %.40q", request, answer)
+			}
+		}
+		if answer := h.raw("GET /home HTTP/1.0\r\n\r\n"); !strings.Contains(answer, " 400 Bad Request\r\n") {
+			t.Errorf("anything else: %.40q", answer)
+		}
+	})
 	t.Run("a page on a route's host leads to the sign-in on public_url and comes back", func(t *testing.T) {
 		target := at("admin.example.test", "/x?a=1&b=2")
 		res := nobody.open(target)
@@ -72,6 +82,19 @@ func TestHosts(t *testing.T) {
 		}
 		if res := b.open(target); res.Text != "admin app: GET /x?a=1&b=2" {
 			t.Errorf("got %s %q", res.Status, res.Text)
+		}
+	})
+	t.Run("a sign-in that began anywhere on a tenant's host names the tenant", func(t *testing.T) {
+		for _, target := range []string{"/x", "/", "/nowhere", ""} {
+			back := ""
+			if target != "" {
+				back = "?return_to=" + url.QueryEscape(at("acme.desk.example.test", target))
+			}
+			res := nobody.open(at("acme.desk.example.test", "/auth/login"+back))
+			res = nobody.open(res.Header.Get("Location"))
+			if there, err := url.Parse(res.Header.Get("Location")); err != nil || there.Query().Get("tenant") != "T2acme" {
+				t.Errorf("from %q: led to %q", target, res.Header.Get("Location"))
+			}
 		}
 	})
 	t.Run("a host's own sign-in page is public_url's", func(t *testing.T) {
@@ -218,6 +241,76 @@ func TestReturnTo(t *testing.T) {
 				t.Errorf("signed in, /auth/?return_to=%q leads to %q, want %q", c.back, got, c.want)
 			}
 		})
+	}
+}
+
+func TestThePortOfTheSchemeMayBeWrittenOrNot(t *testing.T) {
+	h := newHouse(t, build{public: "http://gate.example.test", routes: "\n  - {path: /app, upstream: %[1]s, allow: authenticated, bearer: true}\n"})
+	for _, back := range []string{"http://gate.example.test:80/app/x", "HTTP://gate.example.test/app/x"} {
+		if res := h.browser().signIn("ada", back); res.Header.Get("Location") != "/app/x" {
+			t.Errorf("%s led to %q", back, res.Header.Get("Location"))
+		}
+		if res := h.browser().do("GET", "/app/x", "", "Authorization", h.accessToken("ada", map[string]any{"aud": back})); res.StatusCode != 200 {
+			t.Errorf("a token for %s: %s", back, res.Status)
+		}
+	}
+	for _, back := range []string{"http://gate.example.test:443/app/x", "https://gate.example.test:80/app/x", "http://gate.example.test:/app/x", "http://gate.example.test:080/app/x"} {
+		if res := h.browser().signIn("ada", back); res.Header.Get("Location") != "/" {
+			t.Errorf("%s led to %q", back, res.Header.Get("Location"))
+		}
+	}
+}
+
+func TestWhatStandsBesideReturnToDoesNotMatter(t *testing.T) {
+	h := newHouse(t, build{})
+	ada := h.as("ada")
+	for query, want := range map[string]string{
+		"return_to=/gradio/user/x&foo=%zz": "/gradio/user/x", "a;b&return_to=/gradio/user/x;y": "/gradio/user/x;y",
+		"return_to=%zz": "/", "return_to=/gradio/user&return_to=/gradio/admin": "/", "return_to=": "/",
+	} {
+		if res := ada.open("/auth/?" + query); res.StatusCode != 302 || res.Header.Get("Location") != want {
+			t.Errorf("%s: %s to %q, want %q", query, res.Status, res.Header.Get("Location"), want)
+		}
+	}
+}
+
+// A session that no cookie carries to a host cannot be waited for there.
+func TestNobodyIsSentInCirclesByAHostThatTheCookieDoesNotReach(t *testing.T) {
+	for _, mode := range []string{"page", "direct"} {
+		h := newHouse(t, build{extra: "sign_in: " + mode, routes: `
+  - path: /app
+    upstream: %[1]s
+    allow: authenticated
+  - host: pub.example.test
+    path: /open
+    upstream: %[2]s
+    allow: public
+  - host: pub.example.test
+    path: /api
+    upstream: %[2]s
+    allow: authenticated
+    bearer: true
+`})
+		_, port, _ := strings.Cut(strings.TrimPrefix(h.URL, "http://"), ":")
+		for _, start := range []string{"/", "/auth/", "/auth/login", "/api/x"} {
+			t.Run(mode+": "+start, func(t *testing.T) {
+				b := h.as("ada")
+				address := "http://pub.example.test:" + port + start
+				for range 8 {
+					res := b.open(address)
+					next, err := res.Request.URL.Parse(res.Header.Get("Location"))
+					if res.StatusCode == 200 || err != nil {
+						return
+					}
+					if address = next.String(); strings.HasPrefix(address, h.Issuer) {
+						if address, err = h.Provider.Authorize(t.Context(), b.client, address, "ada"); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				t.Errorf("still under way, to %s", address)
+			})
+		}
 	}
 }
 

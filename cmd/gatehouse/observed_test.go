@@ -114,10 +114,24 @@ func TestTheProviderMayBeAwayAtStart(t *testing.T) {
 	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Text, "not available") {
 		t.Errorf("login: %s %q", res.Status, res.Text)
 	}
+	if res := h.browser().fetch("GET", "/auth/login", ""); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.HasPrefix(res.Text, `{"detail":`) {
+		t.Errorf("login by a program: %s %q", res.Status, res.Text)
+	}
 	if res := h.browser().open("/"); res.StatusCode != 302 {
 		t.Errorf("pages: %s", res.Status)
 	}
 	provider.Recover(descopetest.Discovery)
 	h.await("discovery", h.instance.provider().Ready)
 	h.as("ada")
+}
+
+func TestWhoComesRightAfterTheStartWaitsForDiscovery(t *testing.T) {
+	provider, err := descopetest.New(descopetest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouseAt(t, build{}, provider)
+	if res := h.browser().open("/auth/login"); res.StatusCode != 302 {
+		t.Errorf("login: %s", res.Status)
+	}
 }

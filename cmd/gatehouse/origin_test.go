@@ -62,6 +62,22 @@ func TestNoOtherSitesPageActsForThePerson(t *testing.T) {
 	}
 }
 
+func TestAPublicAppsOwnCORSPasses(t *testing.T) {
+	h := newHouse(t, build{routes: originRoutes})
+	for _, status := range []int{200, 206} {
+		h.User.on(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Expose-Headers", "X-App")
+			w.WriteHeader(status)
+			return true
+		})
+		res := h.browser().do("GET", "/open/x", "", "Origin", "https://friend.example", "Range", "bytes=0-")
+		if res.StatusCode != status || res.Header.Get("Access-Control-Allow-Origin") != "*" || res.Header.Get("Access-Control-Expose-Headers") != "X-App" {
+			t.Errorf("%s %v", res.Status, res.Header)
+		}
+	}
+}
+
 func TestPreflightsAreAnsweredByGatehouse(t *testing.T) {
 	h := newHouse(t, build{routes: originRoutes})
 	b := h.browser()

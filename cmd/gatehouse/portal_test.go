@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -72,6 +73,36 @@ func TestThePortalListsWhatThePersonMayOpen(t *testing.T) {
 				t.Error("a description became markup")
 			}
 		})
+	}
+}
+
+func TestATenantWithTwoNamesIsListedOnce(t *testing.T) {
+	h := newHouse(t, build{
+		public: "http://apps.localhost:PORT", session: "  cookie_domain: apps.localhost",
+		extra: "tenants: {acme: T2acme, acme-inc: T2acme, globex: T2globex}",
+		routes: `
+  - host: "{tenant}.apps.localhost"
+    name: desk
+    upstream: %[1]s
+    allow: [{tenant: "{tenant}"}]
+  - host: globex.apps.localhost
+    path: /other
+    upstream: %[2]s
+    allow: authenticated
+`,
+	})
+	var me struct{ Routes []struct{ Name, URL string } }
+	if err := json.Unmarshal([]byte(h.as("ada").fetch("GET", "/auth/me", "").Text), &me); err != nil {
+		t.Fatal(err)
+	}
+	if len(me.Routes) != 2 || !strings.Contains(me.Routes[0].URL, "//acme.apps") || me.Routes[1].Name == "desk" {
+		t.Errorf("Ada is told of %v", me.Routes)
+	}
+	if err := json.Unmarshal([]byte(h.as("oscar").fetch("GET", "/auth/me", "").Text), &me); err != nil {
+		t.Fatal(err)
+	}
+	if len(me.Routes) != 1 || me.Routes[0].Name == "desk" {
+		t.Errorf("Oscar, whose tenant's host has routes of its own, is told of %v", me.Routes)
 	}
 }
 

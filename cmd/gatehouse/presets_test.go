@@ -176,6 +176,10 @@ func TestNoLineOfAHandshakeIsTooLongForTheApp(t *testing.T) {
 	if got := <-lines; len(got.Get("X-Forwarded-Groups")) < 8192 {
 		t.Errorf("an ordinary request had %d bytes of groups", len(got.Get("X-Forwarded-Groups")))
 	}
+	b.do("GET", "/plain/ws", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-Fetch-Site", "same-origin")
+	if got := <-lines; len(got.Get("X-Forwarded-Groups")) < 8192 {
+		t.Errorf("an app that may take more had %d bytes of groups", len(got.Get("X-Forwarded-Groups")))
+	}
 	if n := strings.Count(h.Log.String(), "too long for a WebSocket's handshake"); n != 1 {
 		t.Errorf("it was logged %d times, want 1", n)
 	}

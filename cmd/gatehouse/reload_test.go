@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -258,6 +259,34 @@ func TestAnotherProviderIsTakenUpOnceItAnswers(t *testing.T) {
 	}
 }
 
+// A slip in the provider's address is mended while Gatehouse still waits for an answer.
+func TestAProviderThatHangsHoldsNoReloadUp(t *testing.T) {
+	b := filed(t, build{})
+	h := newHouse(t, b)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	asked := make(chan net.Conn, 1)
+	go func() {
+		if c, err := silent.Accept(); err == nil {
+			asked <- c
+		}
+	}()
+	hanging := "http://" + silent.Addr().String()
+	h.edit(b.file, "issuer: "+h.Issuer, "issuer: "+hanging)
+	defer (<-asked).Close()
+	h.edit(b.file, "issuer: "+hanging, "issuer: "+h.Issuer, "[Tenant Admin]", "[Somebody Else]")
+	h.within2s("config_reloaded", 1)
+	if res := h.as("ada").fetch("GET", "/gradio/admin/", ""); res.StatusCode != http.StatusForbidden {
+		t.Errorf("the newest policy: %s", res.Status)
+	}
+	if n := len(h.events("config_rejected")); n != 0 {
+		t.Errorf("%d rejections were told of what was overtaken", n)
+	}
+}
+
 func TestTheLogsLevelAndFormatChange(t *testing.T) {
 	b := filed(t, build{})
 	h := newHouse(t, b)
@@ -283,7 +312,7 @@ func TestOpenStreamsThatAreStillAllowedGoOn(t *testing.T) {
 	defer kept.Body.Close()
 	defer cut.Body.Close()
 	h.await("two streams", func() bool { return h.instance.handler.Streams().Open() == 2 })
-	h.edit(b.file, "[Tenant Admin]", "[Somebody Else]")
+	h.edit(b.file, "[Tenant Admin]", "[Somebody Else]", "path: /gradio/user", "path: /gradio/user\n    name: renamed")
 	h.within2s("config_reloaded", 1)
 	h.await("the denied stream's end", func() bool { return len(h.events("stream_closed")) == 1 })
 	if e := h.events("stream_closed")[0]; e["cause"] != "policy_changed" || e["route"] != "gradio/admin" {

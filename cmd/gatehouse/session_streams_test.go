@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,37 @@ func TestSignOutCutsStreams(t *testing.T) {
 	other.wants("the other browser", 200)
 }
 
+func TestACallThatIsCutBeforeItsAnswerLeadsBackToThePageThatMadeIt(t *testing.T) {
+	h := newHouse(t, build{})
+	asked, over := make(chan bool), make(chan bool)
+	defer close(over)
+	h.User.on(func(_ http.ResponseWriter, r *http.Request) bool {
+		asked <- true
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+		return true
+	})
+	ada := h.as("ada")
+	answer := make(chan reply, 1)
+	go func() {
+		answer <- ada.do("POST", "/gradio/user/run", "", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Referer", h.URL+"/gradio/user/page?x=1")
+	}()
+	<-asked
+	if code := h.logout(descopetest.Logout{Subject: "U2ada"}); code != 200 {
+		t.Fatal(code)
+	}
+	res := <-answer
+	var body struct {
+		LoginURL string `json:"login_url"`
+	}
+	want := h.URL + "/auth/?return_to=" + url.QueryEscape(h.URL+"/gradio/user/page?x=1")
+	if err := json.Unmarshal([]byte(res.Text), &body); err != nil || res.StatusCode != 401 || body.LoginURL != want {
+		t.Errorf("%s, leads to %q, want %q", res.Status, body.LoginURL, want)
+	}
+}
+
 func TestASecondSignInTakesOverTheStreams(t *testing.T) {
 	h := newHouse(t, build{})
 	h.User.on(streamer)
@@ -191,6 +223,9 @@ func TestAnotherPersonsSignInEndsTheFirstSession(t *testing.T) {
 	expect(t, "bob's stream", events, "clean end")
 	if res := h.browser().do("GET", "/gradio/user/", "", "Cookie", stolen); res.StatusCode != 401 {
 		t.Errorf("bob's session still passes: %s", res.Status)
+	}
+	if out := h.events("signed_out"); len(out) != 1 || out[0]["sub"] != "U2bob" {
+		t.Errorf("the log has %v", out)
 	}
 	h.await("the revocation of bob's token", func() bool { return h.Provider.Requests()[descopetest.Revocation] == 1 })
 	var me struct{ Sub string }
