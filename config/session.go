@@ -11,7 +11,8 @@ type Session struct {
 	Secret Secret `yaml:"secret"`
 
 	// File with one secret a line: the first writes, all are read. It is read
-	// again when it changes. Default: "".
+	// again when it changes. Secret and file in one place are an error; of one in
+	// the configuration file and one in the environment this counts. Default: "".
 	SecretFile string `yaml:"secret_file"`
 
 	// Secrets that are still read and never written, so that rotation signs
