@@ -49,7 +49,9 @@ func NewNeeds(accesses ...*Access) *Needs {
 func (n *Needs) take(r *Rule) {
 	grants := r.grants()
 	for _, g := range grants {
-		n.permissions = append(n.permissions, g.permission)
+		if g.permission != "" {
+			n.permissions = append(n.permissions, g.permission)
+		}
 	}
 	for name, values := range r.Claims {
 		for _, value := range values {
@@ -194,6 +196,12 @@ func (n *Needs) Covers(other *Needs) bool {
 		}
 	}
 	return true
+}
+
+// CoversClaims is Covers for a session of which no more than custom claims was left
+// out. A nil n needs nothing.
+func (n *Needs) CoversClaims(other *Needs) bool {
+	return len(other.claims) == 0 || n != nil && subset(other.claims, n.claims, compareClaims)
 }
 
 // implied reports whether a tenant that satisfies g satisfies one of the sorted

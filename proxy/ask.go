@@ -57,15 +57,16 @@ func (p *Policy) Ask(method, rawURL string, id *authz.Identity) Answer {
 		return badRequest(Answer{}, err)
 	}
 	var a Answer
-	if a.Host, err = route.CanonicalHost(authority); err != nil {
-		return badRequest(a, err)
-	}
 	var query string
 	var hasQuery bool
 	if a.Path, query, hasQuery, err = route.CanonicalPath(target); err != nil {
 		return badRequest(a, err)
 	}
-	if a.Path == p.AuthPath+"/health" {
+	health := a.Path == p.AuthPath+"/health"
+	if a.Host, err = route.CanonicalHost(authority); err != nil && !health {
+		return badRequest(a, err)
+	}
+	if health {
 		a.Found = route.Match{Kind: route.Own, Index: -1, Prefix: p.AuthPath}
 		return a.page(method, reads)
 	}

@@ -18,6 +18,12 @@ func (x *exchange) decide() error {
 		return nil
 	case x.identity == nil:
 		return x.signedOut()
+	case x.lacks != nil: // perhaps the very thing that would have let them in
+		if err := x.notCurrent(x.lacks); err != nil {
+			return err
+		}
+		x.session, x.record, x.identity = nil, nil, nil
+		return x.signedOut()
 	}
 	return x.denied()
 }

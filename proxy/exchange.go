@@ -46,6 +46,7 @@ type exchange struct {
 	identity *authz.Identity
 	carried  bool          // a session cookie was there, good or not
 	cause    session.Cause // likewise, more precisely
+	lacks    *session.LackingError
 
 	bearer     *authn.Bearer // decides in place of a session
 	bearerSent bool          // a bearer token came, good or not

@@ -46,6 +46,15 @@ type EndedError struct{ Cause Cause }
 
 func (e *EndedError) Error() string { return "session ended: " + string(e.Cause) }
 
+// A LackingError says that the session lacks something that the policy looks at by
+// now, and why the provider could not be asked for it. What it holds is still good.
+type LackingError struct{ Err error }
+
+func (e *LackingError) Error() string {
+	return "the session lacks what the policy looks at: " + e.Err.Error()
+}
+func (e *LackingError) Unwrap() error { return e.Err }
+
 // A Refresher asks the provider for a session's identity anew. It is never
 // called twice at a time for one session.
 type Refresher interface {
@@ -68,9 +77,10 @@ type refreshCall struct {
 // life it starts a refresh and returns at once; after their end it waits for
 // it.
 //
-// It returns a *EndedError when the session is over, ErrSignInAgain, and an
-// *UnreachableError when the tokens have ended, the provider is away and the
-// grace is over: the session itself stays.
+// It returns a *EndedError when the session is over, and an *UnreachableError when
+// the tokens have ended, the provider is away and the grace is over: the session
+// itself stays. With a *LackingError it returns a record too. That names ErrSignInAgain
+// where nobody can be asked.
 func (t *Table) Current(ctx context.Context, s *Session, now time.Time) (*Record, error) {
 	if err := t.ask(ctx, s, now); err != nil {
 		return nil, err
@@ -81,8 +91,11 @@ func (t *Table) Current(ctx context.Context, s *Session, now time.Time) (*Record
 	rec := s.Record()
 	lacking := t.lacking(rec)
 	if rec.Refresh == "" || t.refresh == nil {
-		if lacking {
+		switch {
+		case t.distrusted(rec):
 			return nil, ErrSignInAgain
+		case lacking:
+			return rec, &LackingError{ErrSignInAgain}
 		}
 		return rec, nil
 	}
@@ -102,12 +115,16 @@ func (t *Table) Lacking(s *Session) bool {
 // lacking reports whether the record does not hold what the present policy looks
 // at, or has to be confirmed before it counts.
 func (t *Table) lacking(rec *Record) bool {
-	if rec.RefreshedAt.Before(t.distrust) {
+	if t.distrusted(rec) {
 		return true
 	}
 	cover := t.settings.Load().NeedsCover
 	return rec.Needs != "" && cover != nil && !cover(rec.Needs)
 }
+
+// distrusted reports whether the record is older than what this instance knows of
+// revocations.
+func (t *Table) distrusted(rec *Record) bool { return rec.RefreshedAt.Before(t.distrust) }
 
 // dueAt is when the tokens are to be refreshed: in the last fifth of their
 // life, at most 60 s before its end.
@@ -135,10 +152,12 @@ func (t *Table) renew(ctx context.Context, s *Session, rec *Record, now time.Tim
 		return nil, &EndedError{s.Ended()}
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case !lacking && time.Now().Before(rec.FreshUntil.Add(graceAfterExpiry)):
-		return s.Record(), nil
+	case t.distrusted(rec) || !time.Now().Before(rec.FreshUntil.Add(graceAfterExpiry)):
+		return nil, err
+	case lacking:
+		return s.Record(), &LackingError{err}
 	}
-	return nil, err
+	return s.Record(), nil
 }
 
 // await waits for a refresh, unless its turn would come too late.

@@ -112,20 +112,25 @@ func (n *needsHistory) add(p *proxy.Policy) {
 	n.present.Store(p)
 }
 
+// Marks behind the digest of the needs that an identity was trimmed to.
+const (
+	claimsAlone = "~" // nothing but custom claims was left out
+	tight       = "!" // trimmed to what decisions need as things stand: it suits no other policy
+)
+
 // trim leaves out of an identity what the present policy does not look at. The
 // digest is "" where nothing was left out: such a session suits every policy.
 func (n *needsHistory) trim(id *authz.Identity) (*authz.Identity, string) {
 	needs := n.present.Load().Needs
 	trimmed := needs.Trim(id)
-	if trimmed == id {
+	switch {
+	case trimmed == id:
 		return id, ""
+	case len(trimmed.Tenants) == len(id.Tenants):
+		return trimmed, needs.Digest() + claimsAlone
 	}
 	return trimmed, needs.Digest()
 }
-
-// tight marks the digest of an identity that was trimmed to what decisions need
-// as things stand: it suits no other policy.
-const tight = "!"
 
 func (n *needsHistory) tighten(id *authz.Identity) (*authz.Identity, string) {
 	p := n.present.Load()
@@ -136,11 +141,18 @@ func (n *needsHistory) tighten(id *authz.Identity) (*authz.Identity, string) {
 // all that the present policy looks at.
 func (n *needsHistory) cover(digest string) bool {
 	needs := n.present.Load().Needs
-	if strings.TrimSuffix(digest, tight) == needs.Digest() {
+	bare := strings.TrimRight(digest, claimsAlone+tight)
+	if bare == needs.Digest() {
 		return true
 	}
 	n.mu.Lock()
-	past, ok := n.past.Get(digest)
+	past, ok := n.past.Get(bare)
 	n.mu.Unlock()
-	return ok && past.Covers(needs)
+	switch digest[len(bare):] {
+	case claimsAlone:
+		return past.CoversClaims(needs)
+	case "":
+		return ok && past.Covers(needs)
+	}
+	return false
 }

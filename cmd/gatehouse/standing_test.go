@@ -60,3 +60,53 @@ func TestANewPolicyAsksBeforeItClosesAStreamForWhatTheSessionLacks(t *testing.T)
 		})
 	}
 }
+
+// A reload is about the routes that it changes. What a session was trimmed of is asked
+// for, and who would be let in without it does not notice if nobody can be asked.
+func TestANewPolicyShutsNobodyOutOfARouteThatItLeavesAlone(t *testing.T) {
+	member := descopetest.Grants{Roles: []string{"Member"}}
+	people := []descopetest.Person{{
+		ID: "pat", Name: "Pat", Email: "pat@acme.example", Custom: map[string]any{"plan": "gold", "given_name": "Pat"},
+		Tenants: map[string]descopetest.Grants{descopetest.Acme: member, descopetest.Globex: member},
+	}}
+	for _, tc := range []struct {
+		name, session string
+		away          bool
+		refused       int // at the route that the new policy changes
+	}{
+		{"without a refresh token", "  refresh: false", false, http.StatusUnauthorized},
+		{"while the provider is away", "", true, http.StatusServiceUnavailable},
+		{"while the provider answers", "", false, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := filed(t, build{provider: descopetest.Options{People: people}, session: tc.session, routes: `
+  - {path: /left, upstream: %[2]s, allow: authenticated}
+  - {path: /changed, upstream: %[2]s, allow: [{tenant: T2acme, roles: [Member]}]}
+`})
+			h := newHouse(t, b)
+			pat := h.as("pat")
+			if tc.away {
+				h.Provider.Fail(descopetest.Refresh, descopetest.Status(503))
+			}
+			for i, step := range [][2]string{
+				{"[{tenant: T2acme, roles: [Member]}]", "[{emails: [pat@acme.example]}]"},
+				{"[{emails: [pat@acme.example]}]", "[{tenant: T2globex, roles: [Member]}]"},
+				{"[{tenant: T2globex, roles: [Member]}]", "[{claims: {plan: [gold]}}]"},
+			} {
+				h.edit(b.file, step[0], step[1])
+				h.within2s("config_reloaded", i+1)
+				if res := pat.fetch("GET", "/left/", ""); res.StatusCode != http.StatusOK {
+					t.Errorf("%s: the route that is as before: %s %s", step[1], res.Status, res.Text)
+				}
+				want := http.StatusOK
+				if i > 0 && tc.refused != 0 {
+					want = tc.refused
+				}
+				if res := pat.fetch("GET", "/changed/", ""); res.StatusCode != want {
+					t.Errorf("%s: %s, want %d", step[1], res.Status, want)
+				}
+			}
+		})
+	}
+}
