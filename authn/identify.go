@@ -61,7 +61,7 @@ func (i Identifier) missTenants(id *authz.Identity) {
 	}
 	cause := "either descope.claims is missing from the application's supported claims at Descope, or no tenant is set up for the person"
 	if i.Elsewhere {
-		cause = "the ID token has neither a tenants nor a roles claim, which the provider has to be told to put there; rules on claims, emails and subjects need neither"
+		cause = "the ID token has neither a tenants nor a roles claim, which the provider has to be told to put there (at Descope: descope.claims); rules on claims, emails and subjects need neither"
 	}
 	i.Log.Warn("somebody signed in without any tenant, so no tenant's role can let them in (said once): " + cause)
 }

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// discoveryRetry is how soon a discovery that failed is tried again.
+// discoveryRetry is how soon a discovery that failed is tried again, from the
+// beginning of the one to that of the next.
 const discoveryRetry = 5 * time.Second
 
 // ProviderConfig names an OpenID provider and this relying party at it.
@@ -92,6 +93,7 @@ func (p *Provider) Start(ctx context.Context) {
 
 func (p *Provider) run(ctx context.Context) {
 	for tried := false; ; tried = true {
+		next := time.Now().Add(discoveryRetry)
 		err := p.Discover(ctx)
 		if !tried {
 			close(p.first)
@@ -104,7 +106,7 @@ func (p *Provider) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(discoveryRetry):
+		case <-time.After(time.Until(next)): // at once after one that hung
 		}
 	}
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from harness.browser import Visitor
 from harness.dashboards import ADMIN, USER, DashboardPage
-from harness.gatehouse import Gatehouse
+from harness.gatehouse import Gatehouse, running_gatehouse
 from harness.lab import Lab, opened, somebody
 from harness.provider import Provider
 from harness.sampler import Generation, SamplerPage
@@ -60,6 +61,28 @@ def test_it_says_who_is_there_and_as_what(ada: Visitor) -> None:
         expect(menu.get_by_text(words, exact=True)).to_be_visible()
     # The app that one is in is none of the other ones.
     expect(menu.get_by_role("navigation").get_by_role("link")).to_have_text(["User dashboard"])
+
+
+def test_an_app_above_this_one_is_another_one(
+    new_visitor: Callable[..., Visitor],
+    gatehouse_binary: Path,
+    provider: Provider,
+    dashboards: dict[str, int],
+    tmp_path: Path,
+) -> None:
+    routes = "".join(
+        f"  - name: at {path}\n    path: {path}\n    upstream: http://127.0.0.1:{port}\n"
+        "    allow: authenticated\n    account_menu: true\n"
+        for path, port in (("/", dashboards[USER.prefix]), (ADMIN.prefix, dashboards[ADMIN.prefix]))
+    )
+    with running_gatehouse(gatehouse_binary, tmp_path, provider, routes) as house:
+        visitor = new_visitor(house.url, provider.issuer)
+        visitor.sign_in("ada", DEEP_LINK)
+        DashboardPage(visitor.page, ADMIN).wait_until_loaded()
+        opener(visitor.page).click()
+        others = panel(visitor.page).get_by_role("navigation").get_by_role("link")
+        expect(others).to_have_text(["at /"])
+        visitor.page.goto("about:blank")  # before the house goes
 
 
 def test_it_leads_to_another_app(ada: Visitor) -> None:

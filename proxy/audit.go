@@ -45,7 +45,7 @@ func (h *Handler) auditRequest(x *exchange, event string, more ...slog.Attr) {
 	attrs = appendText(attrs, "tenant", x.decision.Tenant)
 	attrs = appendText(attrs, "route", x.routeName())
 	attrs = append(attrs,
-		slog.String("method", clip(x.r.Method, maxLogged)), slog.String("path", clip(x.path, maxLogged)),
+		slog.String("method", clip(x.r.Method, maxLogged)), slog.String("path", clip(x.loggedPath(), maxLogged)),
 		slog.String("client_ip", x.client.String()), slog.String("user_agent", clip(x.r.UserAgent(), 256)))
 	if reason := x.decision.Reason; reason != "" {
 		attrs = append(attrs, slog.String("decision", allowWord(x.decision)), slog.String("reason", string(reason)))
@@ -94,6 +94,15 @@ func clip(s string, n int) string {
 	return s
 }
 
+// loggedPath is the canonical path, or what there was in place of one.
+func (x *exchange) loggedPath() string {
+	if x.path != "" {
+		return x.path
+	}
+	path, _, _ := strings.Cut(x.r.RequestURI, "?")
+	return path
+}
+
 func allowWord(d authz.Decision) string {
 	if d.Allow {
 		return "allow"
@@ -122,7 +131,7 @@ func (h *Handler) signedIn(x *exchange) {
 
 func (h *Handler) signInFailed(x *exchange, err *authn.Error) {
 	h.metrics.signIns.WithLabelValues(string(err.Reason)).Inc()
-	h.auditRequest(x, eventSignInFailed, slog.String("failure", string(err.Reason)), slog.String("error", err.Err.Error()))
+	h.auditRequest(x, eventSignInFailed, slog.String("reason", string(err.Reason)), slog.String("error", err.Err.Error()))
 }
 
 func (h *Handler) signedOut(x *exchange) { h.auditRequest(x, eventSignedOut) }
@@ -148,7 +157,7 @@ func (h *Handler) record(x *exchange) {
 func (h *Handler) logRequest(x *exchange) {
 	h.log.LogAttrs(context.Background(), slog.LevelDebug, "request",
 		slog.String("request_id", x.id), slog.String("method", clip(x.r.Method, maxLogged)), slog.String("host", x.host),
-		slog.String("path", clip(x.path, maxLogged)), slog.String("route", x.routeName()), slog.Int("status", x.status),
+		slog.String("path", clip(x.loggedPath(), maxLogged)), slog.String("route", x.routeName()), slog.Int("status", x.status),
 		slog.Int64("bytes", x.bytes), slog.Float64("seconds", h.now().Sub(x.begun).Seconds()),
 		slog.String("client_ip", x.client.String()), slog.String("reason", string(x.decision.Reason)))
 }

@@ -127,13 +127,20 @@ func (x *exchange) denied() error {
 	return &refusal{
 		status: http.StatusForbidden, reason: x.decision.Reason,
 		detail: "You do not have access to " + x.route.Label() + "." + missingWords(missing),
-		person: &pages.Denied{
-			Person: x.person(), What: x.route.Label(),
-			MissingRoles: missing.Roles, MissingPermissions: missing.Permissions,
-			Routes:    x.p.links(x.p.Places(x.identity)),
-			LoginURL:  x.p.PublicURL() + x.p.AuthPath + "/login?return_to=" + url.QueryEscape(x.here()),
-			LogoutURL: x.p.AuthPath + "/logout",
-		},
+		person: x.deniedPage(missing),
+	}
+}
+
+func (x *exchange) deniedPage(missing authz.Missing) *pages.Denied {
+	var routes []pages.RouteLink
+	if x.identity != nil {
+		routes = x.p.links(x.p.Places(x.identity))
+	}
+	return &pages.Denied{
+		Person: x.person(), What: x.route.Label(),
+		MissingRoles: missing.Roles, MissingPermissions: missing.Permissions, Routes: routes,
+		LoginURL:  x.p.PublicURL() + x.p.AuthPath + "/login?return_to=" + url.QueryEscape(x.here()),
+		LogoutURL: x.p.AuthPath + "/logout",
 	}
 }
 

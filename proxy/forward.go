@@ -194,8 +194,12 @@ func (x *exchange) cutBefore(cause stream.Cause) *refusal {
 		}
 	case http.StatusForbidden:
 		r.detail = "You no longer have access to " + x.route.Label() + "."
+		r.person = x.deniedPage(authz.Missing{})
 	case http.StatusServiceUnavailable:
 		r.detail, r.retryAfter = "Gatehouse is restarting. Try again in a moment.", time.Second
+		if cause != stream.Shutdown {
+			r.detail = "Your session cannot be confirmed at the moment. It is kept; try again shortly."
+		}
 	}
 	return r
 }

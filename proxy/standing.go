@@ -119,7 +119,7 @@ func (p *Policy) routeOf(host, path string) (rt *Route, tenant string, ok bool) 
 func (h *Handler) SessionEnded(s *session.Session, cause session.Cause) {
 	h.streams.CloseSession(s.ID, causeOf(cause))
 	if cause == session.Revoked {
-		h.auditSession(s, eventSessionRevoked)
+		h.auditSession(s, eventSessionRevoked, slog.String("reason", string(authz.ReasonRevoked)))
 	}
 }
 

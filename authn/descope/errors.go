@@ -184,9 +184,9 @@ func (b errorBody) anonymous(status int) Kind {
 // grantRefused looks for the words, since Descope publishes no list of the
 // codes that its token endpoint answers for a grant that ended.
 func (b errorBody) grantRefused() bool {
-	text := strings.ToLower(b.DescopeText + " " + b.DescopeMessage)
+	text := strings.ToLower(strings.ReplaceAll(b.DescopeCode+" "+b.DescopeText+" "+b.DescopeMessage, "_", " "))
 	for _, words := range []string{
-		"invalid_grant", "invalid grant", "refresh token", "authorization code", "user not found", "cannot find user",
+		"invalid grant", "refresh token", "authorization code", "user not found", "cannot find user",
 	} {
 		if strings.Contains(text, words) {
 			return true

@@ -141,9 +141,14 @@ func (t *Table) renew(ctx context.Context, s *Session, rec *Record, now time.Tim
 	if !stale {
 		return rec, nil
 	}
+	grace := rec.FreshUntil.Add(graceAfterExpiry)
+	patience := refreshTimeout
+	if now.Before(grace) && !t.distrusted(rec) {
+		patience = graceWait
+	}
 	var err error = &UnreachableError{RetryAfter: retryIn, Err: errors.New("waiting to try again")}
 	if call != nil {
-		err = t.await(ctx, call)
+		err = t.await(ctx, call, patience)
 	}
 	switch {
 	case err == nil:
@@ -152,7 +157,7 @@ func (t *Table) renew(ctx context.Context, s *Session, rec *Record, now time.Tim
 		return nil, &EndedError{s.Ended()}
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case t.distrusted(rec) || !time.Now().Before(rec.FreshUntil.Add(graceAfterExpiry)):
+	case t.distrusted(rec) || !time.Now().Before(grace):
 		return nil, err
 	case lacking:
 		return s.Record(), &LackingError{err}
@@ -160,13 +165,16 @@ func (t *Table) renew(ctx context.Context, s *Session, rec *Record, now time.Tim
 	return s.Record(), nil
 }
 
+// graceWait is how long a request waits for a refresh that it can do without.
+const graceWait = 3 * time.Second
+
 // await waits for a refresh, unless its turn would come too late.
-func (t *Table) await(ctx context.Context, call *refreshCall) error {
-	late := &UnreachableError{RetryAfter: refreshTimeout, Err: errors.New("many sessions are waiting for the provider")}
-	if !t.pace.soon(call.turn, refreshTimeout) {
+func (t *Table) await(ctx context.Context, call *refreshCall, patience time.Duration) error {
+	late := &UnreachableError{RetryAfter: refreshTimeout, Err: errors.New("the provider takes long, or many sessions wait for it")}
+	if !t.pace.soon(call.turn, patience) {
 		return late
 	}
-	timer := time.NewTimer(refreshTimeout)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-call.done:

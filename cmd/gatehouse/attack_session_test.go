@@ -65,6 +65,7 @@ func TestOfTwoSessionsNeitherCountsAndBothCookiesGo(t *testing.T) {
 }
 
 func TestAttack25StreamsOutliveTheirSession(t *testing.T) {
+	t.Parallel()
 	for what, end := range map[string]func(t *testing.T, h *house, b *browser){
 		"sign-out": func(_ *testing.T, _ *house, b *browser) { b.fetch("POST", "/auth/logout", "") },
 		"back-channel logout": func(t *testing.T, h *house, b *browser) {

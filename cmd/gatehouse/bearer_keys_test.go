@@ -9,6 +9,7 @@ import (
 )
 
 func TestBearersWhileTheProviderIsAway(t *testing.T) {
+	t.Parallel()
 	provider, err := descopetest.New(descopetest.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestASignInCannotBeForged(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, build{})
 
 	t.Run("several tabs sign in at once", func(t *testing.T) {

@@ -221,6 +221,7 @@ func TestAPublicRoutesStreamIsNobodys(t *testing.T) {
 // A session secret that leaked is taken out of the configuration: what came in by
 // it is over, streams included.
 func TestStreamsEndWithTheSecretThatLetThemIn(t *testing.T) {
+	t.Parallel()
 	b := filed(t, build{
 		replace: []string{"secret: ${GATEHOUSE_SESSION_SECRET}", "secret: ${FIRST}"},
 		env:     []string{"GATEHOUSE_SESSION_SECRET=", "FIRST=" + newSecret(), "SECOND=" + newSecret()},

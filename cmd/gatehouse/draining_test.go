@@ -132,6 +132,7 @@ func TestTakingAReplicaOutLetsItsStreamsEnd(t *testing.T) {
 // A replica that has just come back has much to load: it gets its own people, each as
 // they ask for something new, and nobody else.
 func TestAReplicaThatComesBackGetsNoStampede(t *testing.T) {
+	t.Parallel()
 	const each = 10 // requests of everybody at the same time
 	h, replicas := replicated(t, "")
 	back := replicas[0]

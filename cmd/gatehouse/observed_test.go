@@ -98,6 +98,7 @@ func TestOperatorsSeeWhatHappens(t *testing.T) {
 }
 
 func TestTheProviderMayBeAwayAtStart(t *testing.T) {
+	t.Parallel()
 	provider, err := descopetest.New(descopetest.Options{})
 	if err != nil {
 		t.Fatal(err)

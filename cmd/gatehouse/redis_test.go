@@ -44,6 +44,7 @@ func redisAt(t *testing.T, port string) (kill func()) {
 }
 
 func TestTwoInstancesOnRedis(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

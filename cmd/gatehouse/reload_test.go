@@ -91,6 +91,7 @@ func TestAChangedFileIsTakenUpWithoutARestart(t *testing.T) {
 }
 
 func TestABadConfigurationChangesNothingAndIsToldOnce(t *testing.T) {
+	t.Parallel()
 	b := filed(t, build{})
 	h := newHouse(t, b)
 	bob := h.as("bob")
@@ -149,6 +150,7 @@ func TestAHangupReadsAgain(t *testing.T) {
 // Kubernetes mounts a ConfigMap or Secret as links into a folder ..data, itself a
 // link, which it swaps: the files' own links never change.
 func TestSecretsAreRotatedByASwappedSymlink(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first, second := newSecret(), newSecret()
 	version := func(name, content string) {
@@ -212,6 +214,7 @@ func TestAClientSecretFileIsReadAgain(t *testing.T) {
 }
 
 func TestAnotherProviderIsTakenUpOnceItAnswers(t *testing.T) {
+	t.Parallel()
 	b := filed(t, build{})
 	h := newHouse(t, b)
 	bob := h.as("bob")
@@ -261,6 +264,7 @@ func TestAnotherProviderIsTakenUpOnceItAnswers(t *testing.T) {
 
 // A slip in the provider's address is mended while Gatehouse still waits for an answer.
 func TestAProviderThatHangsHoldsNoReloadUp(t *testing.T) {
+	t.Parallel()
 	b := filed(t, build{})
 	h := newHouse(t, b)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

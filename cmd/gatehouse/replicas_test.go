@@ -134,6 +134,7 @@ func TestOnAPublicRouteTheClientsAddressDecides(t *testing.T) {
 }
 
 func TestADeadReplicasPeopleMoveAndComeBack(t *testing.T) {
+	t.Parallel()
 	h, replicas := replicated(t, "")
 	dead := replicas[0]
 	on := peopleOn(t, h, "a", "b", "c")

@@ -105,6 +105,7 @@ func TestSecretsRotateAtOneInstance(t *testing.T) {
 // Rotation by previous_secrets: the old secret moves there, and comes out a
 // max_age later. Nobody is signed out, and who comes meanwhile takes the new one along.
 func TestSecretsAreRotatedByPreviousSecrets(t *testing.T) {
+	t.Parallel()
 	first, second := newSecret(), newSecret()
 	b := filed(t, build{
 		provider: shortLived().provider,

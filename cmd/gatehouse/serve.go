@@ -124,7 +124,7 @@ func (in *instance) serveOn(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	in.drain(server, in.config())
+	in.drain(server, redirect, in.config())
 	_ = admin.Close()
 	return nil
 }
@@ -155,10 +155,11 @@ func (in *instance) discover(provider *authn.Provider) {
 
 // drain ends the instance: not ready for drain_delay, then accepting nothing,
 // requests and streams given drain_timeout to end.
-func (in *instance) drain(server *http.Server, c *config.Config) {
+func (in *instance) drain(server, redirect *http.Server, c *config.Config) {
 	in.log.Info("draining", "delay", c.DrainDelay.String(), "timeout", c.DrainTimeout.String())
 	in.handler.Drain()
 	time.Sleep(c.DrainDelay)
+	_ = redirect.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 	defer cancel()
 	closing := time.AfterFunc(max(0, c.DrainTimeout-streamsBefore), func() {

@@ -121,6 +121,7 @@ func goesOn(t *testing.T, what string, ended <-chan ending) {
 }
 
 func TestRoleLossCutsExactlyTheStreamsItConcerns(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, shortLived())
 	h.Admin.on(streamer)
 	h.User.on(streamer)
@@ -143,6 +144,7 @@ func TestRoleLossCutsExactlyTheStreamsItConcerns(t *testing.T) {
 }
 
 func TestSignOutCutsStreams(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, build{})
 	h.User.on(streamer)
 	bob, other := h.as("bob"), h.as("bob")
@@ -161,6 +163,7 @@ func TestSignOutCutsStreams(t *testing.T) {
 }
 
 func TestACallThatIsCutBeforeItsAnswerLeadsBackToThePageThatMadeIt(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, build{})
 	asked, over := make(chan bool), make(chan bool)
 	defer close(over)

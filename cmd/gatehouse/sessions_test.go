@@ -116,6 +116,7 @@ func TestTwentyRequestsMakeOneRefresh(t *testing.T) {
 }
 
 func TestRolesAreFeltWithinATokensLife(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, shortLived())
 	ada, bob := h.as("ada"), h.as("bob")
 	if got := [2]int{ada.open("/gradio/admin/").StatusCode, bob.open("/gradio/admin/").StatusCode}; got != [2]int{200, 403} {
@@ -191,6 +192,7 @@ func userinfo(claims string) descopetest.Failure {
 }
 
 func TestUserinfoStandsInForTheIDToken(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, shortLived())
 	ada := h.as("ada")
 	h.Provider.Fail(descopetest.Refresh, descopetest.BadIDToken(descopetest.NoIDToken))
@@ -212,6 +214,7 @@ func TestUserinfoStandsInForTheIDToken(t *testing.T) {
 }
 
 func TestRetryAfterIsObeyed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, shortLived())
 	ada, bob := h.as("ada"), h.as("bob")
 	h.Provider.Fail(descopetest.Refresh, descopetest.RateLimit(4*time.Second).Once())
@@ -252,6 +255,7 @@ func TestALimitOfUserinfoIsObeyed(t *testing.T) {
 }
 
 func TestIdleTimeoutOverTheWire(t *testing.T) {
+	t.Parallel()
 	b := build{session: "  idle_timeout: 3s"}
 	h := newHouse(t, b)
 	h.User.on(streamer)

@@ -193,6 +193,7 @@ func TestAnAnswerMayComeBeforeItsUploadIsThrough(t *testing.T) {
 }
 
 func TestAClientThatStopsInTheMiddleOfItsUploadHoldsNothing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, build{})
 	cookie := h.as("bob").cookies()
 	h.User.on(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -344,6 +345,7 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 }
 
 func TestShutdownLetsRequestsEndAndClosesStreams(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, build{})
 	bob := h.as("bob")
 	begun, release := make(chan struct{}), make(chan struct{})

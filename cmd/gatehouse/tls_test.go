@@ -181,6 +181,7 @@ func plainly(t *testing.T, base, host, target string) *http.Response {
 }
 
 func TestARenewedCertificateIsServedWithoutARestart(t *testing.T) {
+	t.Parallel()
 	s := newSecureHouse(t)
 	if n, err := s.serial(s.pool); n != 1 || err != nil {
 		t.Fatal(n, err)
@@ -210,6 +211,7 @@ func TestARenewedCertificateIsServedWithoutARestart(t *testing.T) {
 // The end of a TLS connection is said in TLS, which waits seconds for a client
 // that does not read: that must not hold what was cut (attack 25).
 func TestAClientOverTLSThatDoesNotReadIsCutAtSignOut(t *testing.T) {
+	t.Parallel()
 	s := newSecureHouse(t)
 	bob := s.secure(s.pool)
 	bob.signIn("bob", "")

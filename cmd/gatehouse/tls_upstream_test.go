@@ -18,6 +18,7 @@ import (
 // not, and its streams are cut all the same, also those that have left their
 // handler.
 func TestStreamsOfAnUpstreamThatSpeaksTLS(t *testing.T) {
+	t.Parallel()
 	app := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/echo") {
 			ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
