@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/e2e/rig"
 )
 
 // A keyPair is a self-signed certificate in two files.
@@ -55,12 +57,11 @@ func newKeyPair(t *testing.T, serial int64) keyPair {
 // freePort is a port of the loopback interface that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := rig.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(address)
 	return port
 }
 

@@ -12,10 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"gatehouse/e2e/rig"
 )
 
 const root = "../.."
@@ -165,13 +168,14 @@ func (in *instance) stop() {
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(out) < n {
+		address, err := rig.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		out = append(out, l.Addr().String())
+		if !slices.Contains(out, address) {
+			out = append(out, address)
+		}
 	}
 	return out
 }

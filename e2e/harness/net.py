@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import time
 from collections.abc import Mapping
@@ -15,11 +16,18 @@ from harness.process import Process
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on. All are held until all are found, so they differ."""
-    held = [socket.socket() for _ in range(count)]
+    """Ports that nobody listens on: below those of outgoing connections, any of which could take
+    one before it is used. All are held until all are found, so they differ."""
+    held: list[socket.socket] = []
     try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
+        while len(held) < count:
+            each = socket.socket()
+            try:
+                each.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            except OSError:
+                each.close()
+            else:
+                held.append(each)
         return [each.getsockname()[1] for each in held]
     finally:
         for each in held:

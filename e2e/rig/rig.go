@@ -4,8 +4,10 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -14,14 +16,16 @@ import (
 	"time"
 )
 
-// FreePort returns an address that nobody listens at now.
+// FreePort returns an address that nobody listens at now. It lies below the ports of
+// outgoing connections, any of which could take it before it is used.
 func FreePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			return address, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", errors.New("of a hundred ports none is free")
 }
 
 // Get returns the status and text of an answer, at most 4 MB of it; 0 where there is
