@@ -49,10 +49,10 @@ type LogoutTokens struct {
 	seen *usedOnce
 }
 
-// NewLogoutTokens returns a verifier of the provider's logout tokens.
-func NewLogoutTokens(keys *Keys) *LogoutTokens {
-	seen := newUsedOnce()
-	return &LogoutTokens{provider: keys.provider, keys: keys, seen: &seen}
+// NewLogoutTokens returns a verifier of the provider's logout tokens. everywhere may
+// be nil, where there is one instance.
+func NewLogoutTokens(keys *Keys, everywhere FirstUse) *LogoutTokens {
+	return &LogoutTokens{provider: keys.provider, keys: keys, seen: newUsedOnce(everywhere)}
 }
 
 // With returns a verifier for a changed provider or other keys, which knows the
@@ -85,7 +85,7 @@ func (l *LogoutTokens) Verify(ctx context.Context, token string) (*Logout, error
 	if _, err := t.verify(ctx, set); err != nil {
 		return nil, fmt.Errorf("logout token: %w", err)
 	}
-	if !l.seen.first(jti, logout.issued.Add(maxLogoutAge+clockLeeway), now) {
+	if !l.seen.first(ctx, jti, logout.issued.Add(maxLogoutAge+clockLeeway), now) {
 		return nil, errors.New("logout token: it was used before (jti)")
 	}
 	return logout, nil

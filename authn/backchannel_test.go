@@ -62,7 +62,7 @@ func TestGoodLogoutTokens(t *testing.T) {
 		{"with another event beside it", map[string]any{"events": map[string]any{"x": 1, logoutEvent: map[string]any{"why": "x"}}}, nil, "U2ada", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := NewLogoutTokens(d.Keys).Verify(context.Background(), d.logoutToken(tc.over, tc.header))
+			got, err := NewLogoutTokens(d.Keys, nil).Verify(context.Background(), d.logoutToken(tc.over, tc.header))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestBadLogoutTokens(t *testing.T) {
 		{"a critical extension", nil, map[string]any{"typ": "logout+jwt", "crit": []string{"exp"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got, err := NewLogoutTokens(d.Keys).Verify(context.Background(), d.logoutToken(tc.over, tc.header)); err == nil {
+			if got, err := NewLogoutTokens(d.Keys, nil).Verify(context.Background(), d.logoutToken(tc.over, tc.header)); err == nil {
 				t.Errorf("taken: %+v", got)
 			}
 		})
@@ -132,7 +132,7 @@ func TestBadLogoutTokens(t *testing.T) {
 		"an ID token":                               d.token(map[string]any{"nonce": "n", "sid": "s"}, nil),
 		"nothing":                                   "",
 	} {
-		if got, err := NewLogoutTokens(d.Keys).Verify(context.Background(), token); err == nil {
+		if got, err := NewLogoutTokens(d.Keys, nil).Verify(context.Background(), token); err == nil {
 			t.Errorf("%s: taken: %+v", name, got)
 		}
 	}
@@ -140,7 +140,7 @@ func TestBadLogoutTokens(t *testing.T) {
 
 func TestALogoutTokenCountsOnce(t *testing.T) {
 	d := newDesk(t, descopetest.Options{})
-	l := NewLogoutTokens(d.Keys)
+	l := NewLogoutTokens(d.Keys, nil)
 	token := d.logoutToken(nil, nil)
 	t.Run("however many copies come at the same time", func(t *testing.T) {
 		var taken atomic.Int32
@@ -185,7 +185,7 @@ func TestALogoutTokenCountsOnce(t *testing.T) {
 	})
 	t.Run("and a token that could not be judged may come again", func(t *testing.T) {
 		d := newDesk(t, descopetest.Options{})
-		l := NewLogoutTokens(d.Keys)
+		l := NewLogoutTokens(d.Keys, nil)
 		token := d.logoutToken(nil, nil)
 		d.Descope.Fail(descopetest.Keys, descopetest.Status(503))
 		var away *KeysUnavailableError
@@ -205,7 +205,7 @@ func TestASidThatNoSessionIsKnownBy(t *testing.T) {
 	d := newDesk(t, descopetest.Options{})
 	tells := false
 	d.Provider.sid.Store(&tells)
-	got, err := NewLogoutTokens(d.Keys).Verify(context.Background(), d.logoutToken(map[string]any{"sid": "s1"}, nil))
+	got, err := NewLogoutTokens(d.Keys, nil).Verify(context.Background(), d.logoutToken(map[string]any{"sid": "s1"}, nil))
 	if err != nil || got.Subject != "U2ada" || got.SID != "s1" {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -67,16 +67,20 @@ type FlowOptions struct {
 	// when not empty.
 	DescopeFlow, Tenant, Prompt string
 	Now                         func() time.Time
+	// FirstUse tells whether another instance has ended a sign-in; nil: there is
+	// none.
+	FirstUse FirstUse
 }
 
 // NewFlow returns the sign-in flow at a provider.
 func NewFlow(p *Provider, o FlowOptions) *Flow {
-	return &Flow{provider: p, states: newStates(o.Secure, o.AuthPath, o.Sealer), opts: o}
+	return &Flow{provider: p, states: newStates(o.Secure, o.AuthPath, o.Sealer, o.FirstUse), opts: o}
 }
 
 // With returns the flow at a changed provider or with other options. Sign-ins
 // under way go on unless the issuer is another, and a state that was used stays
-// used. AuthPath and Secure are those of the first flow.
+// used. AuthPath, Secure and FirstUse are those of
+// the first flow.
 func (f *Flow) With(p *Provider, o FlowOptions) *Flow {
 	return &Flow{provider: p, states: f.states, opts: o}
 }

@@ -147,7 +147,7 @@ func FuzzLogoutClaims(f *testing.F) {
 	}
 	keys := fuzzKeys(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		l := NewLogoutTokens(keys)
+		l := NewLogoutTokens(keys, nil)
 		token := signRaw(t, payload)
 		got, err := l.Verify(context.Background(), token)
 		if err != nil {

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ import (
 // still have states sealed by beginning sign-ins and ending them at once, so a
 // name costs as little as it can: a part of its hash.
 type usedOnce struct {
+	everywhere FirstUse // nil: there is one instance
+
 	mu    sync.Mutex
 	until map[nameHash]int64 // Unix seconds
 	swept time.Time
@@ -19,10 +22,29 @@ type usedOnce struct {
 
 type nameHash [16]byte
 
-func newUsedOnce() usedOnce { return usedOnce{until: make(map[nameHash]int64)} }
+// FirstUse reports whether a name is used for the first time at any instance, until
+// life has passed.
+type FirstUse func(ctx context.Context, name string, life time.Duration) (bool, error)
 
-// first reports whether the name is used for the first time.
-func (u *usedOnce) first(name string, until, now time.Time) bool {
+func newUsedOnce(everywhere FirstUse) *usedOnce {
+	return &usedOnce{everywhere: everywhere, until: make(map[nameHash]int64)}
+}
+
+// first reports whether the name is used for the first time. Where the other
+// instances cannot be asked this one's memory has to do: nothing that it lets pass can
+// be kept, or harm, while their store is away.
+func (u *usedOnce) first(ctx context.Context, name string, until, now time.Time) bool {
+	if !u.firstHere(name, until, now) {
+		return false
+	}
+	if u.everywhere == nil {
+		return true
+	}
+	first, err := u.everywhere(ctx, name, until.Sub(now))
+	return first || err != nil
+}
+
+func (u *usedOnce) firstHere(name string, until, now time.Time) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if now.Sub(u.swept) > time.Minute {

@@ -51,11 +51,11 @@ type states struct {
 	path   string
 	secure bool
 	sealer func() *session.Sealer
-	used   usedOnce
+	used   *usedOnce
 }
 
-func newStates(secure bool, authPath string, sealer func() *session.Sealer) *states {
-	s := &states{prefix: "gatehouse-state-", path: authPath, sealer: sealer, secure: secure, used: newUsedOnce()}
+func newStates(secure bool, authPath string, sealer func() *session.Sealer, everywhere FirstUse) *states {
+	s := &states{prefix: "gatehouse-state-", path: authPath, sealer: sealer, secure: secure, used: newUsedOnce(everywhere)}
 	if secure {
 		// __Host- keeps a sibling host from planting a state (cookie tossing);
 		// browsers accept it with Path=/ only.
@@ -151,7 +151,7 @@ func (s *states) take(response http.Header, r *http.Request, state string, now t
 	if carried {
 		s.set(response, id, "", -1)
 	}
-	if !ok || !s.used.first(state, time.Unix(st.Begun, 0).Add(stateLife), now) {
+	if !ok || !s.used.first(r.Context(), state, time.Unix(st.Begun, 0).Add(stateLife), now) {
 		return signInState{}, false
 	}
 	return st, true

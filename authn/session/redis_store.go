@@ -20,6 +20,7 @@ import (
 //	session:<hash of ID>  a hash: v version, r encrypted record, a last activity (ms);
 //	                      gone at max_age
 //	lock:<hash of ID>     who refreshes the session; gone by itself after 20 s
+//	used:<hash>           a sign-in's state or a logout token that was used
 //	revoked               a sorted set: what is refused, by when that was said
 //
 // and the channel <db>:news tells the instances of new records and revocations.

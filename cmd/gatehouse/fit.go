@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -72,15 +73,19 @@ func (in *instance) fitProvider(p *proxy.Policy, c *config.Config, f, old *fitti
 	cfg := providerConfig(c, f.caller, in.log)
 	identify := in.identify
 	identify.Refreshing, identify.Elsewhere = c.Session.Refresh, c.Descope.Elsewhere()
+	firstUse := func(ctx context.Context, name string, life time.Duration) (bool, error) {
+		return in.sessions.FirstUse(ctx, name, life)
+	}
 	options := authn.FlowOptions{
 		AuthPath: c.AuthPath, Secure: c.PublicURL.Scheme == "https", Sealer: in.sealers.state, Identify: identify,
 		DescopeFlow: c.Descope.Flow, Tenant: c.Descope.Tenant, Prompt: c.Descope.Prompt, Now: time.Now,
+		FirstUse: firstUse,
 	}
 	if old == nil {
 		p.Provider = authn.NewProvider(cfg)
 		f.keys = authn.NewKeys(p.Provider)
 		p.Flow = authn.NewFlow(p.Provider, options)
-		p.Logouts = authn.NewLogoutTokens(f.keys)
+		p.Logouts = authn.NewLogoutTokens(f.keys, firstUse)
 	} else {
 		p.Provider = old.policy.Provider.With(cfg)
 		f.keys = old.keys

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -45,12 +44,7 @@ func redisAt(t *testing.T, port string) (kill func()) {
 
 func TestTwoInstancesOnRedis(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
+	port := freePort(t)
 	kill := redisAt(t, port)
 	build := shortLived()
 	build.session = "  store: redis\n  redis_url: redis://127.0.0.1:" + port
@@ -64,6 +58,34 @@ func TestTwoInstancesOnRedis(t *testing.T) {
 		bob.at(b).wants("at b", 200)
 		if n := len(bob.cookies()); n > 400 {
 			t.Errorf("%d bytes of cookies", n)
+		}
+	})
+	t.Run("a sign-in and a logout token that were used at one are used up at the other", func(t *testing.T) {
+		there := a.browser().at(b)
+		callback := there.authorize("carol", "")
+		state := there.cookiesAt("/auth/callback") // somebody has a copy
+		if res := there.open(callback); res.StatusCode != http.StatusFound || res.Header.Get("Location") != "/" {
+			t.Fatalf("at b: %s to %q", res.Status, res.Header.Get("Location"))
+		}
+		before := a.Provider.Requests()[descopetest.Token]
+		if res := a.browser().do("GET", callback, "", "Cookie", state); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("again at a: %s", res.Status)
+		}
+		if n := a.Provider.Requests()[descopetest.Token] - before; n != 0 {
+			t.Errorf("the code was sent %d times more", n)
+		}
+		token, err := a.Provider.LogoutToken(descopetest.Logout{Subject: "U2nobody"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []struct {
+			*house
+			want int
+		}{{b, http.StatusOK}, {a, http.StatusBadRequest}} {
+			res := a.browser().at(at.house).do("POST", "/auth/backchannel-logout", "logout_token="+token, "Content-Type", "application/x-www-form-urlencoded")
+			if res.StatusCode != at.want {
+				t.Errorf("the logout token: %s, want %d", res.Status, at.want)
+			}
 		}
 	})
 	t.Run("requests and streams at both make one refresh at a time", func(t *testing.T) {
