@@ -148,7 +148,7 @@ func privateCache(values []string) string {
 }
 
 // cutDirective cuts a list at its first comma outside of quotes (RFC 9110, section
-// 5.6.4).
+// 5.6.4). Quotes that do not end are none.
 func cutDirective(list string) (first, rest string) {
 	quoted := false
 	for i := 0; i < len(list); i++ {
@@ -160,6 +160,10 @@ func cutDirective(list string) (first, rest string) {
 		case c == ',' && !quoted:
 			return strings.TrimSpace(list[:i]), list[i+1:]
 		}
+	}
+	if quoted {
+		first, rest, _ = strings.Cut(list, ",")
+		return strings.TrimSpace(first), rest
 	}
 	return strings.TrimSpace(list), ""
 }

@@ -112,7 +112,8 @@ func (p *Policy) locate(back string) (location, bool) {
 // that the sign-in goes straight to that customer's SSO, or "".
 func (p *Policy) tenantFor(back string) string {
 	place, ok := p.locate(back)
-	if !ok {
+	found := place.found
+	if !ok || found.Label == "" || found.Kind == route.Matched && !p.Routes[found.Index].TenantHost {
 		return ""
 	}
 	for _, rt := range p.Routes {
@@ -120,7 +121,7 @@ func (p *Policy) tenantFor(back string) string {
 			return tenant
 		}
 	}
-	return ""
+	return "" // a host of a *.suffix alone
 }
 
 // asLocation makes an address fit for a Location header: bytes outside ASCII,

@@ -37,6 +37,7 @@ func TestWhatAnUpstreamSaysIsMadePublic(t *testing.T) {
 		{"or not even =", "Set-Cookie", "gatehouse", ""},
 		{"public goes from Cache-Control, private comes", "Cache-Control", "public, max-age=60, s-maxage=10", "private, max-age=60"},
 		{"a comma in quotes parts nothing", "Cache-Control", `private="a, public", no-cache="x, public, y", max-age=1`, `private, no-cache="x, public, y", max-age=1`},
+		{"but one behind quotes that do not end does", "Cache-Control", `no-cache="x, public, max-age=1`, `private, no-cache="x, max-age=1`},
 		{"private comes where there is none", "Cache-Control", "", "private"},
 		{"no-store stays", "Cache-Control", "no-store", "private, no-store"},
 		{"Clear-Site-Data is dropped", "Clear-Site-Data", `"cookies"`, ""},

@@ -23,6 +23,11 @@ const hostRoutes = `
     upstream: %[2]s
     allow:
       - tenant: "{tenant}"
+  - name: staff
+    host: staff.desk.example.test
+    path: /s
+    upstream: %[2]s
+    allow: public
   - name: deep
     host: deep.example.test
     path: /a/b
@@ -95,6 +100,13 @@ func TestHosts(t *testing.T) {
 			if there, err := url.Parse(res.Header.Get("Location")); err != nil || there.Query().Get("tenant") != "T2acme" {
 				t.Errorf("from %q: led to %q", target, res.Header.Get("Location"))
 			}
+		}
+	})
+	t.Run("one on a host with routes of its own names none, though it is like a tenant's", func(t *testing.T) {
+		back := at("staff.desk.example.test", "/")
+		res := nobody.open("/auth/login?return_to=" + url.QueryEscape(back))
+		if there, err := url.Parse(res.Header.Get("Location")); err != nil || there.Query().Has("tenant") {
+			t.Errorf("led to %q", res.Header.Get("Location"))
 		}
 	})
 	t.Run("a host's own sign-in page is public_url's", func(t *testing.T) {
