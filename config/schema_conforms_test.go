@@ -32,6 +32,8 @@ func conforms(root, s object, v any) bool {
 		return false
 	}
 	switch v := v.(type) {
+	case nil:
+		return hasType(s, "null")
 	case object:
 		return hasType(s, "object") && conformsObject(root, s, v)
 	case []any:

@@ -132,7 +132,11 @@ func valueSchema(typ string, f documented) object {
 	switch {
 	case typ == "Rule" && f.name == "claims":
 		return object{"type": "object", "minProperties": 1, "additionalProperties": anyOf(scalarSchema(), listOf(scalarSchema()))}
-	case typ == "Rule" && f.name == "tenant", f.name == "upstream":
+	case typ == "Rule" && f.name == "tenant":
+		// {tenant} without quotes is a mapping to YAML.
+		unquoted := object{"type": "object", "properties": object{"tenant": object{"type": "null"}}, "required": []string{"tenant"}, "additionalProperties": false}
+		return anyOf(anyText(), unquoted, object{"type": "array", "minItems": 1, "items": anyOf(anyText(), unquoted)})
+	case f.name == "upstream":
 		return oneOrMore()
 	case typ == "Rule":
 		many := listOf(anyText())
@@ -198,6 +202,7 @@ func TestTheSchemaAndTheLoaderAgree(t *testing.T) {
 		{"a rule with an unknown field", top + "routes: [{upstream: http://a, allow: [{role: [a]}]}]\n", false},
 		{"an empty field of a rule", top + "routes: [{upstream: http://a, allow: [{roles: []}]}]\n", false},
 		{"one tenant", top + "routes: [{upstream: http://a, allow: [{tenant: T1}]}]\n", true},
+		{"the host's tenant without quotes", top + "routes: [{host: '{tenant}.a.example', bearer: true, upstream: http://a, allow: [{tenant: {tenant}}, {tenant: [T1, {tenant}]}]}]\n", true},
 		{"claims of every kind", top + "routes: [{upstream: http://a, allow: [{claims: {a: 1, b: true, c: [x, 2]}}]}]\n", true},
 		{"a duration without unit", top + app + "drain_delay: \"30\"\n", false},
 		{"a duration", top + app + "drain_delay: 1m30s\n", true},
