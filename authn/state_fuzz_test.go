@@ -16,7 +16,7 @@ func fuzzStates(t testing.TB) (*states, *session.Sealer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newStates(false, "/auth", func() *session.Sealer { return sealer }), sealer
+	return newStates(false, "/auth", func() *session.Sealer { return sealer }, nil), sealer
 }
 
 // FuzzStateCookies holds that cookies that were not sealed here never stand for a
