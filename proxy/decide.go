@@ -19,10 +19,9 @@ func (x *exchange) decide() error {
 	case x.identity == nil:
 		return x.signedOut()
 	case x.lacks != nil: // perhaps the very thing that would have let them in
-		if err := x.notCurrent(x.lacks); err != nil {
+		if err := x.forgo(); err != nil {
 			return err
 		}
-		x.session, x.record, x.identity = nil, nil, nil
 		return x.signedOut()
 	}
 	return x.denied()

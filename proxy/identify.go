@@ -82,6 +82,16 @@ func (x *exchange) notCurrent(err error) error {
 	return unavailable("Your session cannot be confirmed at the moment.", 5*time.Second, err)
 }
 
+// forgo takes a session for none whose request would be denied, perhaps for want of
+// what nobody could be asked for.
+func (x *exchange) forgo() error {
+	if err := x.notCurrent(x.lacks); err != nil {
+		return err
+	}
+	x.session, x.record, x.identity = nil, nil, nil
+	return nil
+}
+
 // statusClientGone is nginx's word for a client that went before its answer; it
 // is only ever seen in logs.
 const statusClientGone = 499

@@ -21,6 +21,14 @@ func (x *exchange) land() error {
 	if err := x.findSession(); err != nil {
 		return err
 	}
+	first := ""
+	if x.identity != nil {
+		if first = x.p.firstBelow(x.host, x.path, x.identity); first == "" && x.lacks != nil {
+			if err := x.forgo(); err != nil {
+				return err
+			}
+		}
+	}
 	if x.identity == nil {
 		if x.navigation() {
 			return x.redirect(http.StatusFound, x.signInURL(x.here()))
@@ -30,7 +38,6 @@ func (x *exchange) land() error {
 			loginURL: x.p.PublicURL() + x.p.AuthPath + "/?return_to=" + url.QueryEscape(x.here()),
 		}
 	}
-	first := x.p.firstBelow(x.host, x.path, x.identity)
 	switch {
 	case first == "":
 		return x.nothingHere()

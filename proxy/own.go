@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/authn"
+	"gatehouse/authn/session"
 	"gatehouse/authz"
 	"gatehouse/proxy/pages"
 	"gatehouse/proxy/route"
@@ -119,6 +120,11 @@ func (x *exchange) toFrontPage() error {
 func (x *exchange) frontPage() error {
 	if err := x.findSession(); err != nil {
 		return err
+	}
+	if x.lacks != nil && errors.Is(x.lacks, session.ErrSignInAgain) {
+		if err := x.forgo(); err != nil { // a denial leads here, and must not be led back
+			return err
+		}
 	}
 	back, asked := x.comeBack()
 	signedOut := onlyQuery(x.query, "signed_out") == "1"

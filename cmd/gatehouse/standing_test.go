@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +107,27 @@ func TestANewPolicyShutsNobodyOutOfARouteThatItLeavesAlone(t *testing.T) {
 				if res := pat.fetch("GET", "/changed/", ""); res.StatusCode != want {
 					t.Errorf("%s: %s, want %d", step[1], res.Status, want)
 				}
+			}
+			if tc.refused == 0 {
+				return
+			}
+			if tc.refused == http.StatusUnauthorized {
+				signIn := pat.open("/changed/")
+				if page := pat.open(signIn.Header.Get("Location")); page.StatusCode != http.StatusOK || !strings.Contains(page.Text, "/auth/login?return_to=%2Fchanged%2F") {
+					t.Errorf("the sign-in page: %s, leads to %q", page.Status, page.Header.Get("Location"))
+				}
+			}
+			h.edit(b.file, "  - {path: /left", "  - {path: /above/left")
+			h.within2s("config_reloaded", 4)
+			for path, want := range map[string]int{"/": http.StatusFound, "/above/": http.StatusFound} {
+				if res := pat.fetch("GET", path, ""); res.StatusCode != want {
+					t.Errorf("a landing above something open, %s: %s, want %d", path, res.Status, want)
+				}
+			}
+			h.edit(b.file, "  - {path: /above/left, upstream: "+h.User.URL+", allow: authenticated}\n", "")
+			h.within2s("config_reloaded", 5)
+			if res := pat.fetch("GET", "/", ""); res.StatusCode != tc.refused {
+				t.Errorf("a landing above nothing that is open for certain: %s, want %d", res.Status, tc.refused)
 			}
 		})
 	}
