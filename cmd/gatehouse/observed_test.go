@@ -126,6 +126,28 @@ func TestTheProviderMayBeAwayAtStart(t *testing.T) {
 	h.as("ada")
 }
 
+func TestAuditEventsSayWhatIsKnown(t *testing.T) {
+	h := newHouse(t, build{})
+	h.as("ada")
+	h.raw("GET /a/../b?code=secret HTTP/1.1\r\nHost: " + strings.TrimPrefix(h.URL, "http://") + "\r\nConnection: close\r\n\r\n")
+	denied := h.events("denied")
+	if len(denied) != 1 || denied[0]["path"] != "/a/../b" || denied[0]["reason"] != "bad_path" {
+		t.Errorf("a path that is refused: %v", denied)
+	}
+	if code := h.logout(descopetest.Logout{Subject: "U2ada"}); code != 200 {
+		t.Fatal(code)
+	}
+	revoked := h.events("session_revoked")
+	if len(revoked) != 1 || revoked[0]["reason"] != "revoked" || revoked[0]["sub"] != "U2ada" {
+		t.Errorf("a session that the provider ended: %v", revoked)
+	}
+	h.browser().open("/auth/callback?state=unknown&code=x")
+	failed := h.events("sign_in_failed")
+	if len(failed) != 1 || failed[0]["reason"] != "state" {
+		t.Errorf("a sign-in that failed: %v", failed)
+	}
+}
+
 func TestWhoComesRightAfterTheStartWaitsForDiscovery(t *testing.T) {
 	provider, err := descopetest.New(descopetest.Options{})
 	if err != nil {
