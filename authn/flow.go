@@ -79,8 +79,7 @@ func NewFlow(p *Provider, o FlowOptions) *Flow {
 
 // With returns the flow at a changed provider or with other options. Sign-ins
 // under way go on unless the issuer is another, and a state that was used stays
-// used. AuthPath, Secure and FirstUse are those of
-// the first flow.
+// used. AuthPath, Secure and FirstUse are those of the first flow.
 func (f *Flow) With(p *Provider, o FlowOptions) *Flow {
 	return &Flow{provider: p, states: f.states, opts: o}
 }

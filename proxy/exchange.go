@@ -44,9 +44,9 @@ type exchange struct {
 	session  *session.Session
 	record   *session.Record
 	identity *authz.Identity
-	carried  bool          // a session cookie was there, good or not
-	cause    session.Cause // likewise, more precisely
-	lacks    *session.LackingError
+	carried  bool                  // a session cookie was there, good or not
+	cause    session.Cause         // likewise, more precisely
+	lacks    *session.LackingError // nobody could be asked for what the session lacks
 
 	bearer     *authn.Bearer // decides in place of a session
 	bearerSent bool          // a bearer token came, good or not

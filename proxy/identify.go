@@ -50,7 +50,7 @@ func (x *exchange) find(active bool) error {
 		return nil // a foreign or stale cookie is left alone: another instance may know its secret
 	}
 	record, err := x.h.sessions.Current(x.r.Context(), found.Session, x.begun)
-	if !errors.As(err, &x.lacks) && err != nil {
+	if err != nil && !errors.As(err, &x.lacks) {
 		return x.notCurrent(err)
 	}
 	x.session, x.record, x.identity = found.Session, record, record.Identity

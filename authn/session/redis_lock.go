@@ -45,7 +45,7 @@ func (t *Table) FirstUse(ctx context.Context, name string, life time.Duration) (
 		return true, nil
 	}
 	sum := sha256.Sum256([]byte(name))
-	_, ours, err := t.shared.claim(ctx, t.shared.prefix+"used:"+base64.RawURLEncoding.EncodeToString(sum[:]), life)
+	_, ours, err := t.shared.claim(ctx, t.shared.prefix+"used:"+base64.RawURLEncoding.EncodeToString(sum[:16]), life)
 	return ours, err
 }
 
